@@ -1,0 +1,240 @@
+"""One chat session: typed lines to the SDK, messages and events to the screen.
+
+Five tasks around one `Screen`, which only trio's thread touches:
+
+==========  ============================================================================
+type        typed lines -> actions; ends the session at the end of input or at `:q!`
+post        queued messages -> SDK, one after the other, so that they keep their order
+receive     messages -> printed lines
+watch       events -> settled messages, connection state
+tick        once a second: the countdown in the toolbar
+==========  ============================================================================
+
+The first of type, receive and watch that ends, ends the session. Nobody waits for a server while reading the keyboard.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from cim_client.errors import CimError
+from cim_client.terminal import commands
+from cim_client.terminal.commands import LOBBY, Ask, Nothing, Say, Wrong
+from cim_client.terminal.console import Console
+from cim_client.terminal.lines import Line, note
+from cim_client.terminal.sanitize import shown_name
+from cim_client.terminal.screen import MAX_PENDING, Connection, Screen, Settlement
+from cim_client.terminal.surface import Client, Event, Message
+
+HISTORY_LINES = 20
+"""Lines of the lobby shown at the start."""
+
+MAX_ONLINE_SHOWN = 200
+
+MAX_QUERIES = 4
+"""Commands that wait for an answer at the same time."""
+
+ANSWER_TIMEOUT_S = 10.0
+"""What a command may wait for the cluster."""
+
+PROMPT_SETTLE_S = 1.0
+PIPE_SETTLE_S = 30.0
+"""How long messages under way are waited for at the end: a prompt shows the state, a pipe has no other chance."""
+
+
+class Session:
+    """A logged-in client `me`, a console and the screen between them.
+
+    `run` returns when the user has finished or the connection is closed for good; `failure` is then the sentence to
+    leave with, None if all is well.
+    """
+
+    def __init__(self, me: Client, console: Console, route: str, interactive: bool) -> None:
+        self.failure: str | None = None
+        self._me = me
+        self._console = console
+        self._route = route
+        self._interactive = interactive
+        self._screen = Screen(me.name, lambda: console.width)
+        self._outgoing, self._to_post = trio.open_memory_channel[tuple[int, Say]](MAX_PENDING)
+        self._settled = trio.Event()
+        self._queries = 0
+        self._backlog = _Backlog()
+
+    async def run(self) -> None:
+        self._screen.connection = Connection(self._me.state, self._me.server)
+        self._refresh()
+        await self._greet()
+        async with trio.open_nursery() as nursery:
+            for task in (self._watch, self._receive):
+                nursery.start_soon(self._ending, task, nursery.cancel_scope)
+            nursery.start_soon(self._post)
+            nursery.start_soon(self._tick)
+            await self._type(nursery)
+            await self._settle()
+            nursery.cancel_scope.cancel()
+
+    # the five tasks
+
+    async def _type(self, nursery: trio.Nursery) -> None:
+        async for line in self._console.lines():
+            match commands.parse(line):
+                case Say() as say:
+                    await self._say(say)
+                case Wrong(hint):
+                    await self._note(hint, "note.failed")
+                case Ask.COMMANDS:
+                    await self._console.show([note(row) for row in commands.listing()])
+                case Ask.INFO:
+                    await self._console.show([note(row) for row in self._information()])
+                case Ask.ONLINE:
+                    await self._query(nursery, self._online)
+                case Ask.QUIT:
+                    return
+                case Nothing():
+                    pass
+
+    async def _post(self) -> None:
+        async for key, say in self._to_post:
+            try:
+                client_msg_id = await self._me.post(say.to or LOBBY, say.text)
+            except CimError as error:
+                await self._print_settled(self._screen.settled_key(key, Settlement(str(error))))
+            else:
+                await self._print_settled(self._screen.posted(key, client_msg_id))
+
+    async def _receive(self) -> None:
+        async for message in self._me.messages():
+            if message.conversation == LOBBY:
+                if self._backlog.shown(message.seq):
+                    continue
+                if skipped := self._backlog.skipped():
+                    await self._note(f"{skipped} earlier messages of the lobby are not shown")
+            await self._console.show(self._received(message))
+
+    async def _watch(self) -> None:
+        async for event in self._me.events():
+            await self._print_settled(self._told(event))
+
+    async def _tick(self) -> None:
+        while True:
+            await trio.sleep(1)
+            self._refresh()
+
+    # what they do
+
+    async def _ending(self, task: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
+        await task()
+        self.failure = self._screen.connection_state()
+        scope.cancel()
+
+    async def _greet(self) -> None:
+        """The last lines of the lobby; the messages the SDK still has for us begin in the middle of them."""
+        try:
+            with trio.fail_after(ANSWER_TIMEOUT_S):
+                last = list(await self._me.history(LOBBY, HISTORY_LINES))[::-1]
+        except (CimError, trio.TooSlowError) as error:
+            await self._note(f"the last lines of the lobby are not available: {error or 'no answer'}", "note.failed")
+            return
+        if last:
+            self._backlog = _Backlog(last[0].seq, last[-1].seq)
+        for message in last:
+            await self._console.show(self._received(message))
+
+    def _received(self, message: Message) -> list[Line]:
+        return self._screen.received(message, private=message.conversation != LOBBY)
+
+    async def _say(self, say: Say) -> None:
+        if self._interactive and self._screen.pending >= MAX_PENDING:
+            await self._note(f"not taken: {MAX_PENDING} messages are pending already", "note.failed")
+            return
+        while self._screen.pending >= MAX_PENDING:
+            await self._settled.wait()
+        key = self._screen.sending(say.text, say.to)
+        self._outgoing.send_nowait((key, say))
+        self._refresh()
+
+    def _told(self, event: Event) -> list[Line]:
+        match event.kind:
+            case "stored":
+                return self._screen.settled(event.client_msg_id, Settlement())
+            case "failed":
+                return self._screen.settled(event.client_msg_id, Settlement(event.sentence))
+            case "connection":
+                retry_at = time.time() + event.retry_in_s if event.retry_in_s else 0.0
+                self._screen.connection = Connection(event.state, event.server, retry_at, event.sentence)
+        return []
+
+    async def _print_settled(self, settled: list[Line]) -> None:
+        await self._console.show(settled)
+        self._refresh()
+        self._settled.set()
+        self._settled = trio.Event()
+
+    async def _settle(self) -> None:
+        """Wait for what is under way, then say what is not known to be stored."""
+        away = self._interactive and self._me.state != "connected"
+        with trio.move_on_after(0 if away else PROMPT_SETTLE_S if self._interactive else PIPE_SETTLE_S):
+            while self._screen.pending:
+                await self._settled.wait()
+        self.failure = self._screen.farewell()
+
+    async def _query(self, nursery: trio.Nursery, query: Callable[[], Awaitable[list[Line]]]) -> None:
+        if self._queries >= MAX_QUERIES:
+            await self._note("earlier commands still wait for their answers", "note.failed")
+            return
+        self._queries += 1
+        nursery.start_soon(self._answer, query)
+
+    async def _answer(self, query: Callable[[], Awaitable[list[Line]]]) -> None:
+        try:
+            with trio.fail_after(ANSWER_TIMEOUT_S):
+                answer = await query()
+        except (CimError, trio.TooSlowError) as error:
+            answer = [note(str(error) or "no answer", "note.failed")]
+        finally:
+            self._queries -= 1
+        await self._console.show(answer)
+
+    async def _online(self) -> list[Line]:
+        names = sorted(shown_name(name) for name in await self._me.online())
+        more = [f"and {len(names) - MAX_ONLINE_SHOWN} more"] if len(names) > MAX_ONLINE_SHOWN else []
+        return [note(f"{len(names)} online: " + ", ".join(names[:MAX_ONLINE_SHOWN] + more))]
+
+    def _information(self) -> list[str]:
+        rows = (
+            ("name", self._me.name),
+            ("user id", self._me.user_id),
+            ("device", self._me.device),
+            ("server", self._me.server or "none"),
+            ("state", self._screen.connection_state()),
+            ("pending", self._screen.pending),
+            ("route", self._route),
+        )
+        return [f"{label:<8} {value}" for label, value in rows]
+
+    async def _note(self, text: str, style: str = "note") -> None:
+        await self._console.show([note(text, style)])
+
+    def _refresh(self) -> None:
+        self._console.status(self._screen.pending_rows(), self._screen.toolbar())
+
+
+class _Backlog:
+    """Lobby messages the SDK delivers after `_greet` has shown the newest, seqs `first` to `head`."""
+
+    def __init__(self, first: int = 0, head: int = 0) -> None:
+        self._first = first
+        self._head = head
+        self._older = 0
+
+    def shown(self, seq: int) -> bool:
+        """Whether the message needs no line: it has one, or is older than those that have."""
+        self._older += seq < self._first
+        return seq <= self._head
+
+    def skipped(self) -> int:
+        """How many older ones got no line since the last call."""
+        count, self._older = self._older, 0
+        return count

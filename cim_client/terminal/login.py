@@ -1,0 +1,154 @@
+"""Who one is: the account's folder, its token file, and asking for a password.
+
+Everything here runs before the chat starts, in the main thread and outside trio: `getpass` has to own Ctrl-C, or the
+terminal would stay without echo.
+"""
+
+import contextlib
+import getpass
+import hashlib
+import http.client
+import json
+import os
+import re
+import signal
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from cim_client.terminal.sanitize import one_line, shown_name
+
+TOKEN_FILE = "token"
+
+MAX_TRIES = 3
+"""Times a password is asked for before we give up."""
+
+ROUTE_TIMEOUT_S = 5.0
+_MAX_ANSWER_BYTES = 65_536
+
+Ask = Callable[[str], str]
+"""Shows a prompt and returns what was typed without showing it; EOFError when nobody can be asked."""
+
+
+class LoginFailed(Exception):
+    """No login; the message is one sentence for the user."""
+
+
+class Account:
+    """What this machine keeps of one account at one route: a 0700 folder with the session token (0600) in it.
+
+    The SDK keeps its own file in the same folder. Names never become paths: the folder is named by a hash, after a
+    readable beginning of harmless characters.
+    """
+
+    def __init__(self, data_dir: str | None, route: str, name: str) -> None:
+        self.route = route.rstrip("/")
+        self.name = name
+        readable = re.sub(r"[^0-9a-z]+", "-", name.lower())[:20].strip("-") or "user"
+        digest = hashlib.sha256(f"{self.route}\n{name}".encode(errors="surrogateescape")).hexdigest()
+        self.folder = (Path(data_dir) if data_dir else default_data_dir()) / "chat" / f"{readable}-{digest[:16]}"
+
+    def make_folder(self) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def token(self) -> str | None:
+        try:
+            return (self.folder / TOKEN_FILE).read_text(encoding="ascii").strip() or None
+        except (FileNotFoundError, UnicodeDecodeError):
+            return None
+
+    def keep_token(self, token: str) -> None:
+        """Replace the token in one step; the file is readable by its owner only from the first moment."""
+        descriptor, path = tempfile.mkstemp(dir=self.folder, prefix=TOKEN_FILE)  # 0600
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(token + "\n")
+        os.replace(path, self.folder / TOKEN_FILE)
+
+    def forget_token(self) -> None:
+        (self.folder / TOKEN_FILE).unlink(missing_ok=True)
+
+
+def default_data_dir() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "cim"
+
+
+def name_taken(route: str, name: str) -> bool:
+    """Whether to ask for the password of an account or for a new one. Raises LoginFailed with the route's sentence."""
+    url = f"{route}/v1/names/{urllib.parse.quote(name, safe='', errors='surrogateescape')}"
+    try:
+        with urllib.request.urlopen(url, timeout=ROUTE_TIMEOUT_S) as answer:
+            return bool(json.loads(answer.read(_MAX_ANSWER_BYTES))["taken"])
+    except urllib.error.HTTPError as error:
+        raise LoginFailed(_problem(error)) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise LoginFailed(f"the route {route} does not answer ({_reason(error)}): is the cluster up?") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise LoginFailed(f"what answers at {route} is not a CIM route") from error
+
+
+def _problem(error: urllib.error.HTTPError) -> str:
+    """The sentence of a problem document (RFC 9457), else what HTTP says."""
+    try:
+        problem = json.loads(error.read(_MAX_ANSWER_BYTES))
+        return one_line(str(problem.get("detail") or problem["title"]))
+    except (ValueError, KeyError, AttributeError, OSError):
+        return f"the route answered {error.code} {one_line(error.reason)}"
+
+
+def _reason(error: Exception) -> str:
+    cause = getattr(error, "reason", error)
+    return one_line(getattr(cause, "strerror", None) or str(cause))
+
+
+def known_password(name: str, ask: Ask) -> str:
+    return ask(f"Password for {shown_name(name)}: ")
+
+
+def new_password(name: str, ask: Ask) -> str:
+    """A password typed twice the same. Raises LoginFailed after `MAX_TRIES`."""
+    prompt = f"{shown_name(name)} is a new name. Choose a password: "
+    for _ in range(MAX_TRIES):
+        password = ask(prompt)
+        if ask("The same again: ") == password:
+            return password
+        prompt = "The two differ. Choose a password: "
+    raise LoginFailed("no password was chosen")
+
+
+def ask_terminal(prompt: str) -> str:
+    """Ask at the controlling terminal, even when stdin is a pipe.
+
+    A pipe is never asked: whether its first line is a password would depend on the token file being there, and a
+    password taken for a message would go to everyone. CIM_PASSWORD is the way for scripts.
+    """
+    if not _has_terminal():
+        raise LoginFailed("there is no terminal to ask for the password: set CIM_PASSWORD")
+    with _terminable():
+        return getpass.getpass(prompt)
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return os.isatty(0)
+    return True
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM unwinds the stack, so that getpass puts the terminal's echo back."""
+
+    def leave(number: int, frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

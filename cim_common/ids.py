@@ -1,0 +1,59 @@
+"""Identifiers: what they look like and how they are made.
+
+Conversation ids come from peers, so they are checked here, by shape, before anything is done with them.
+"""
+
+import re
+import secrets
+import zlib
+
+BUCKETS = 1_024
+"""Hash buckets of conversations and of users; fixed when a cluster is created (metadata)."""
+
+LOBBY = "lobby"
+"""The conversation of everyone."""
+
+MIN_USER_ID = 2**31
+MAX_USER_ID = 2**53
+"""User ids lie between: above what CIM's clients take for a small int, below what JSON numbers hold exactly."""
+
+_DIRECT = re.compile(r"d-([1-9][0-9]{9,15})-([1-9][0-9]{9,15})", re.ASCII)
+_DEVICE = re.compile(r"[0-9a-z]{1,32}", re.ASCII)
+
+
+def new_user_id() -> int:
+    """A random user id; registration retries when it is taken."""
+    return MIN_USER_ID + 1 + secrets.randbelow(MAX_USER_ID - MIN_USER_ID - 1)
+
+
+def new_device_id() -> str:
+    """A random device id; it counts only within its user."""
+    return secrets.token_hex(8)
+
+
+def is_device_id(text: str) -> bool:
+    return _DEVICE.fullmatch(text) is not None
+
+
+def direct(a: int, b: int) -> str:
+    """The id of the conversation of two users, the same whoever starts; `a == b` is one's notes."""
+    return f"d-{min(a, b)}-{max(a, b)}"
+
+
+def direct_users(conversation: str) -> tuple[int, int] | None:
+    """The two users of a direct conversation id, lower first; None if it is no well-formed one."""
+    match = _DIRECT.fullmatch(conversation)
+    if match is None:
+        return None
+    low, high = int(match[1]), int(match[2])
+    if not MIN_USER_ID < low <= high < MAX_USER_ID:
+        return None
+    return low, high
+
+
+def conversation_bucket(conversation: str) -> int:
+    return zlib.crc32(conversation.encode()) % BUCKETS
+
+
+def user_bucket(user: int) -> int:
+    return user % BUCKETS

@@ -1,0 +1,102 @@
+"""Every key of the store, spelled once. What each holds stands in docs/architecture.md.
+
+All keys of a conversation share the slot of its bucket `{c17}`, all keys of a user that of `{u17}`, so that a
+script touches one slot. Names come in hex: they can hold anything.
+"""
+
+from cim_common.ids import conversation_bucket, user_bucket
+
+META = "cim:meta"
+NAMES = "cim:names"
+"""Sorted set of all canonical names with score 0, for look-ups by prefix: member `name\\0user id`."""
+
+SERVERS = "cim:servers"
+"""Leases registry: which servers live."""
+
+
+def _c(conversation: str) -> str:
+    return f"{{c{conversation_bucket(conversation)}}}"
+
+
+def _u(user: int) -> str:
+    return f"{{u{user_bucket(user)}}}"
+
+
+def log(conversation: str) -> str:
+    """Stream: the entries, id `seq-0`."""
+    return f"log:{_c(conversation)}:{conversation}"
+
+
+def conv(conversation: str) -> str:
+    """Hash: kind, last seq, counters, members."""
+    return f"conv:{_c(conversation)}:{conversation}"
+
+
+def senders(conversation: str) -> str:
+    """Hash: `user:device` -> last n, last seq, refusal, rate."""
+    return f"snd:{_c(conversation)}:{conversation}"
+
+
+def interest(conversation: str) -> str:
+    """Hash: `server:epoch` -> generation."""
+    return f"int:{_c(conversation)}:{conversation}"
+
+
+def idempotency(conversation: str, user: int, key_hash: str) -> str:
+    """String: the seq that an HTTP send with that Idempotency-Key got."""
+    return f"idem:{_c(conversation)}:{conversation}:{user}:{key_hash}"
+
+
+def recent(bucket: int) -> str:
+    """Sorted set: the bucket's conversations by the counter value of their last append; member `#` is the counter."""
+    return f"recent:{{c{bucket}}}"
+
+
+def todo(bucket: int) -> str:
+    """Sorted set: conversations whose members' lists are not written yet, by Redis time in ms."""
+    return f"todo:{{c{bucket}}}"
+
+
+def user(user_id: int) -> str:
+    """Hash: the account."""
+    return f"user:{_u(user_id)}:{user_id}"
+
+
+def sessions(user_id: int) -> str:
+    """Hash: device -> session."""
+    return f"sess:{_u(user_id)}:{user_id}"
+
+
+def devices(user_id: int) -> str:
+    """Hash: device -> when and how it was registered."""
+    return f"dev:{_u(user_id)}:{user_id}"
+
+
+def conversations(user_id: int) -> str:
+    """Sorted set: the user's conversations by list version; member `#` is the version counter."""
+    return f"convs:{_u(user_id)}:{user_id}"
+
+
+def cursors(user_id: int, device: str) -> str:
+    """Hash: conversation -> last seq shown on that device."""
+    return f"cur:{_u(user_id)}:{user_id}:{device}"
+
+
+def marks(user_id: int) -> str:
+    """Hash: conversation -> last seq shown on any of the user's devices."""
+    return f"mark:{_u(user_id)}:{user_id}"
+
+
+def name(canonical: str) -> str:
+    """String: the id of the user that owns the name."""
+    return f"name:{canonical.encode().hex()}"
+
+
+def push(server: str) -> str:
+    """Stream: doorbells for one run of one server (`id:epoch`)."""
+    return f"push:{{{server}}}"
+
+
+def online(server: str) -> str:
+    """Hash: user id -> name of those connected to one run of one server (`id:epoch`)."""
+    return f"online:{{{server}}}"

@@ -1,0 +1,63 @@
+"""Push streams: how one server rings another (I9).
+
+A doorbell may carry the entry itself, so that the other server need not read the log; it never has to
+arrive. Encoded by hand, for each message adds one ring to each interested server's doorbell.
+"""
+
+from cim_common.store import keys
+from cim_common.store.flow import Command
+from cim_common.store.scripts import PUSH_RENEW
+from cim_common.wire.doorbell_pb2 import Doorbell, ListChanged, Takeover
+from cim_common.wire.framing import varint
+
+MAX_RING_ENTRY_BYTES = 1_024
+"""A longer entry goes as (conversation, seq) only: a stream holds 256 doorbells, and Redis holds them in memory."""
+
+MAX_DOORBELL_BYTES = 65_536
+MAX_STREAM_LENGTH = 256
+
+STREAM_TTL_S = 30
+"""What a dead server leaves behind is gone after this; the living renew it every round of anti-entropy."""
+
+
+def ring(prefix: bytes, seq: int, entry: bytes) -> bytes:
+    """One `rings` field of a Doorbell; `prefix` is the encoded conversation field."""
+    body = b"%b\x10%b" % (prefix, varint(seq))
+    if len(entry) <= MAX_RING_ENTRY_BYTES:
+        body = b"%b\x1a%b%b" % (body, varint(len(entry)), entry)
+    return b"\x0a%b%b" % (varint(len(body)), body)
+
+
+def doorbells(rings: list[bytes]) -> list[bytes]:
+    """Join rings to as few doorbells as the size limit allows."""
+    bells, start, size = [], 0, 0
+    for index, item in enumerate(rings):
+        if size + len(item) > MAX_DOORBELL_BYTES and index > start:
+            bells.append(b"".join(rings[start:index]))
+            start, size = index, 0
+        size += len(item)
+    bells.append(b"".join(rings[start:]))
+    return bells
+
+
+def command(server: str, doorbell: bytes) -> Command:
+    """Put a doorbell into the stream of `id:epoch`, if that server still keeps one."""
+    return ("XADD", keys.push(server), "NOMKSTREAM", "MAXLEN", "~", MAX_STREAM_LENGTH, "*", "d", doorbell)
+
+
+def takeover(user: int, device: str, connection: str) -> bytes:
+    return Doorbell(takeovers=[Takeover(user=user, device=device, connection=connection)]).SerializeToString()
+
+
+def list_changed(user: int, version: int) -> bytes:
+    return Doorbell(lists=[ListChanged(user=user, version=version)]).SerializeToString()
+
+
+def renew(server: str) -> Command:
+    """Keep the server's stream and its list of users alive; the reply is 0 when the stream had to be made."""
+    return PUSH_RENEW.call((keys.push(server), keys.online(server)), STREAM_TTL_S)
+
+
+def forget(server: str) -> Command:
+    """Remove what a server that stops has kept."""
+    return ("DEL", keys.push(server), keys.online(server))

@@ -1,0 +1,19 @@
+-- Create a direct conversation, once (I13).
+--
+-- KEYS  conv, todo (one slot)
+-- ARGV  conversation, now in ms, incarnation, then user and name of each member (one pair for one's notes)
+-- Returns 1 when it was created by this call, 0 when it existed.
+--
+-- The `t` field and the todo entry say that the members' lists are still to be written.
+
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+local fields = {'k', 'd', 'v', 1, 'l', 0, 'c', 0, 'f', 1, 'i', ARGV[3], 'iv', 0, 't', 1}
+for i = 4, #ARGV, 2 do
+  fields[#fields + 1] = 'm:' .. ARGV[i]
+  fields[#fields + 1] = 'm'
+  fields[#fields + 1] = 'n:' .. ARGV[i]
+  fields[#fields + 1] = ARGV[i + 1]
+end
+redis.call('HSET', KEYS[1], unpack(fields))
+redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
+return 1

@@ -1,0 +1,328 @@
+"""Route's own way into the logs: the same accept operation as on an IM server, driven by one thread.
+
+Request threads queue an append and wait for it; the worker commits what has collected, in groups, over a
+connection of its own. Pushes for IM servers go out with the next batch or right after.
+"""
+
+import hashlib
+import threading
+import time
+from typing import Any, NamedTuple
+
+import redis
+import structlog
+from redis.connection import ConnectionPool
+
+from cim_common import accept
+from cim_common.accept import Append, Status
+from cim_common.store import keys
+from cim_common.store.clock import StoreClock
+from cim_common.store.commit import RETRY_AWAY_MS, GroupCommit
+from cim_common.store.conversations import may_take_part
+from cim_common.store.flow import Command, StoreError, StoreUnavailable, drive
+from cim_common.store.interest import Liveness
+from cim_common.store.scripts import SCRIPTS
+from cim_common.wire import codec
+from cim_common.wire.codes import Code, code_of
+
+log = structlog.get_logger()
+
+SOCKET_TIMEOUT_S = 5.0
+RECONNECT_S = 0.2
+CLOCK_EVERY_S = 3.0
+IDLE_S = 1.0
+KEY_KEPT_S = 7 * 86_400
+"""How long an Idempotency-Key is remembered."""
+
+OWN_KEY_KEPT_S = 600
+"""The same for keys route makes itself, for its own retries."""
+
+DEVICE = "http"
+UNAVAILABLE = (
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.TryAgainError,
+    redis.exceptions.MasterDownError,
+)
+"""Replies that say "not now"; any other error is a StoreError."""
+
+
+class Refused(Exception):
+    """The message was not accepted. `after_s` is set when it may be later (codes 2000 to 2999)."""
+
+    def __init__(self, code: Code, after_s: float | None = None) -> None:
+        super().__init__(code.sentence)
+        self.code = code
+        self.after_s = after_s
+
+
+class Stored(NamedTuple):
+    """Where a message stands in its log."""
+
+    seq: int
+
+
+class _Waiter:
+    """The thread that waits for one append, or for several of one request."""
+
+    __slots__ = ("_left", "_ready")
+
+    def __init__(self, appends: int) -> None:
+        self._left = appends
+        self._ready = threading.Event()
+
+    def settled(self, append: Append) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self._ready.set()
+
+    def wait(self, timeout_s: float) -> bool:
+        return self._ready.wait(timeout_s)
+
+
+class Acceptor:
+    """Accepts messages for accounts that route has authenticated (I3)."""
+
+    def __init__(self, redis_url: str, liveness: Liveness) -> None:
+        self._pool = ConnectionPool.from_url(
+            redis_url,
+            protocol=2,
+            retry=None,
+            socket_timeout=SOCKET_TIMEOUT_S,
+            socket_connect_timeout=SOCKET_TIMEOUT_S,
+            decode_responses=False,
+        )
+        self._clock = StoreClock()
+        self._group = GroupCommit(None, liveness.is_dead)
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._up = False
+        self._connection: Any = None
+        self._thread = threading.Thread(target=self._work, name="accept", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop after the batch in flight; what waits is refused."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self._thread.join(SOCKET_TIMEOUT_S + 1)
+
+    def send(
+        self,
+        sender: int,
+        sender_name: str,
+        conversation: str,
+        text: str,
+        *,
+        message_key: str,
+        own_key: bool = False,
+        unverified: bool = False,
+        timeout_s: float = 10.0,
+    ) -> Stored:
+        """Append one message; returns when it is durable. `message_key` makes it idempotent.
+
+        Raises:
+            Refused: with the reason.
+        """
+        (stored,) = self.send_all(
+            sender, sender_name, conversation, [text],
+            message_key=message_key, own_key=own_key, unverified=unverified, timeout_s=timeout_s,
+        )  # fmt: skip
+        return stored
+
+    def send_all(
+        self,
+        sender: int,
+        sender_name: str,
+        conversation: str,
+        texts: list[str],
+        *,
+        message_key: str,
+        own_key: bool = False,
+        unverified: bool = False,
+        timeout_s: float = 10.0,
+    ) -> list[Stored]:
+        """Append several messages in order, as `send` does; the first refusal is raised."""
+        if not may_take_part(conversation, sender):
+            raise Refused(Code.NO_SUCH_CONVERSATION)
+        for text in texts:
+            code = accept.check_text(text)
+            if code is not None:
+                raise Refused(code)
+        waiter = _Waiter(len(texts))
+        appends = [
+            self._append(
+                waiter, sender, sender_name, conversation, text,
+                message_key if len(texts) == 1 else f"{message_key}#{index}", own_key, unverified,
+            )
+            for index, text in enumerate(texts)
+        ]  # fmt: skip
+        with self._changed:
+            for append in appends:
+                if self._stopping or not self._up:
+                    append.refuse(Status.RETRY, Code.STORE_UNAVAILABLE, RETRY_AWAY_MS)
+                    append.owner.settled(append)
+                elif not self._group.submit(append):
+                    append.owner.settled(append)
+            self._changed.notify()
+        if not waiter.wait(timeout_s):
+            raise Refused(Code.OUTCOME_UNKNOWN, 1.0)
+        return [_outcome(append) for append in appends]
+
+    def _append(
+        self,
+        waiter: _Waiter,
+        sender: int,
+        sender_name: str,
+        conversation: str,
+        text: str,
+        message_key: str,
+        own_key: bool,
+        unverified: bool,
+    ) -> Append:
+        message_id = message_key if own_key else f"http:{message_key}"
+        meta = codec.entry_meta(
+            sender, sender_name, DEVICE, 0, self._clock.now_ms(), unverified=unverified, message_id=message_id
+        )
+        return Append(
+            waiter,
+            conversation,
+            accept.sender_argument(sender, DEVICE),
+            0,
+            0,
+            meta,
+            accept.content_of(text),
+            time.monotonic(),
+            (keys.idempotency(conversation, sender, _hash(message_key)), OWN_KEY_KEPT_S if own_key else KEY_KEPT_S),
+        )
+
+    # -- the worker thread -------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        attempt = 0
+        while not self._stopping:
+            try:
+                self._connect()
+                attempt = 0
+                self._serve()
+            except (redis.RedisError, OSError) as error:
+                if attempt == 0:
+                    log.warning("store_lost", link="accept", error=str(error))
+                attempt += 1
+            finally:
+                self._lost()
+            with self._changed:
+                if not self._stopping:
+                    self._changed.wait(RECONNECT_S)
+
+    def _connect(self) -> None:
+        connection: Any = self._pool.make_connection()
+        self._connection = connection
+        connection.connect()
+        for script in SCRIPTS:
+            connection.send_command("SCRIPT", "LOAD", script.source)
+            connection.read_response()
+        with self._changed:
+            self._up = True
+
+    def _lost(self) -> None:
+        with self._changed:
+            self._up = False
+            settled = self._group.drain(Code.STORE_UNAVAILABLE)
+            if self._group.in_flight:
+                settled += self._group.fail(StoreUnavailable("connection lost"))
+        self._settle(settled)
+        if self._connection is not None:
+            self._connection.disconnect()
+
+    def _serve(self) -> None:
+        clock_due = 0.0
+        while not self._stopping:
+            if time.monotonic() >= clock_due:
+                drive(self._clock.adjust(), self._execute)
+                clock_due = time.monotonic() + CLOCK_EVERY_S
+            with self._changed:
+                late = self._group.expired(time.monotonic())
+                write = self._group.next_write(self._clock.now_ms())
+                bells = None if write else self._group.doorbells()
+                if write is None and bells is None and not late:
+                    self._changed.wait(IDLE_S)
+            self._settle(late)
+            if bells is not None:
+                self._exchange(*bells)
+            if write is not None:
+                self._commit(self._exchange(write[0], write[1] + 1)[-1])
+
+    def _commit(self, reply: Any) -> None:
+        error = _error_of(reply)
+        with self._changed:
+            if error is not None:
+                settled = self._group.fail(error)
+                work = []
+            else:
+                settled, _ = self._group.complete(reply)
+                work = self._group.follow_up(settled, self._clock.now_ms())
+        self._settle([item for item in settled if item.status is not Status.CREATE and not item.todo])
+        for flow, concerned in work:
+            self._follow(flow, concerned)
+
+    def _follow(self, flow: Any, concerned: list[Append]) -> None:
+        create = bool(concerned) and concerned[0].status is Status.CREATE
+        try:
+            known = drive(flow, self._execute)
+        except (StoreError, StoreUnavailable):
+            for append in concerned:
+                append.refuse(Status.RETRY, Code.OUTCOME_UNKNOWN, RETRY_AWAY_MS)
+            self._settle(concerned)
+            return
+        if create:
+            with self._changed:
+                concerned = self._group.created(concerned, bool(known))
+        self._settle(concerned)
+
+    def _exchange(self, data: bytes, replies: int) -> list[Any]:
+        self._connection.send_packed_command(data)
+        return [self._reply() for _ in range(replies)]
+
+    def _reply(self) -> Any:
+        try:
+            return self._connection.read_response()
+        except redis.ResponseError as error:
+            return error
+
+    def _execute(self, commands: list[Command]) -> list[Any]:
+        self._connection.send_packed_command(self._connection.pack_commands(commands))
+        replies = [self._reply() for _ in commands]
+        for reply in replies:
+            error = _error_of(reply)
+            if error is not None:
+                raise error
+        return replies
+
+    def _settle(self, appends: list[Append]) -> None:
+        for append in appends:
+            append.owner.settled(append)
+
+
+def _error_of(reply: Any) -> StoreError | StoreUnavailable | None:
+    if isinstance(reply, redis.exceptions.NoScriptError):
+        raise redis.ConnectionError("the store has forgotten the scripts")
+    if not isinstance(reply, redis.ResponseError):
+        return None
+    unavailable = isinstance(reply, UNAVAILABLE) or str(reply).startswith("MISCONF")
+    return StoreUnavailable(str(reply)) if unavailable else StoreError(str(reply))
+
+
+def _hash(message_key: str) -> str:
+    return hashlib.sha256(message_key.encode()).hexdigest()[:32]
+
+
+def _outcome(append: Append) -> Stored:
+    if append.status in (Status.STORED, Status.KNOWN):
+        return Stored(append.seq)
+    code = code_of(append.code) if append.code else Code.OUTCOME_UNKNOWN
+    raise Refused(code, max(append.after_ms / 1000, 0.1) if append.status is Status.RETRY else None)
+

@@ -1,0 +1,99 @@
+"""Anti-entropy: what doorbells have missed is found within one round (I9), and what others left is finished.
+
+Every 3 s a server renews its push stream, asks what has grown in the buckets it holds conversations of, and
+reads the logs of those it is behind in. Rarely more: only buckets of held conversations are asked, only
+conversations that grew are compared.
+"""
+
+from typing import Any
+
+import structlog
+
+from cim_common import ids
+from cim_common.store import conversations as store
+from cim_common.store import push
+from cim_common.store.clock import StoreClock
+from cim_common.store.flow import Flow
+from cim_common.store.recent import RecentReader
+from cim_server.conversations import Conversations
+from cim_server.pump import Pump
+from cim_server.redis_link import RedisLink
+from cim_server.takeovers import Takeovers
+
+log = structlog.get_logger()
+
+ROUND_S = 3.0
+SWEEP_EVERY = 2
+"""Rounds between two sweeps of unfinished two-slot changes (I13)."""
+
+
+class AntiEntropy:
+    """The rounds of one server (`id:epoch`)."""
+
+    def __init__(
+        self,
+        pump: Pump,
+        link: RedisLink,
+        clock: StoreClock,
+        conversations: Conversations,
+        takeovers: Takeovers,
+        server: str,
+    ) -> None:
+        self._pump = pump
+        self._link = link
+        self._clock = clock
+        self._conversations = conversations
+        self._takeovers = takeovers
+        self._server = server
+        self._recent = RecentReader()
+        self._round = 0
+        self._running = False
+        self.repaired = 0
+
+    def start(self) -> None:
+        self._pump.timers.after(ROUND_S, self._tick)
+
+    def _tick(self) -> None:
+        self.run_now()
+        self._conversations.drop_idle()
+        self._pump.timers.after(ROUND_S, self._tick)
+
+    def run_now(self) -> None:
+        """One round, unless one is running or the store is away."""
+        if self._running or not self._link.up:
+            return
+        self._running = True
+        self._round += 1
+        self._link.run(self._flow(), self._finished)
+
+    def _flow(self) -> Flow[list[str]]:
+        (there,) = yield [push.renew(self._server)]
+        if not there:
+            self._takeovers.check_all()
+        yield from self._clock.adjust()
+        if self._round % SWEEP_EVERY == 0:
+            for conversation in (yield from store.overdue(self._clock.now_ms())):
+                yield from store.finish_todo(conversation)
+        grown, uncertain = yield from self._recent.grown(self._conversations.buckets)
+        behind = [
+            conversation.id
+            for conversation in self._conversations.held()
+            if conversation.id in grown or (uncertain and ids.conversation_bucket(conversation.id) in uncertain)
+        ]
+        heads = (yield from store.heads(behind)) if behind else []
+        return [name for name, head in zip(behind, heads, strict=True) if self._is_behind(name, head)]
+
+    def _is_behind(self, name: str, head: int) -> bool:
+        conversation = self._conversations.get(name)
+        return conversation is not None and conversation.applied < head
+
+    def _finished(self, outcome: Any) -> None:
+        self._running = False
+        if not isinstance(outcome, list):
+            return
+        for name in outcome:
+            conversation = self._conversations.get(name)
+            if conversation is not None and not conversation.early:
+                self.repaired += 1
+                self._conversations.renew_interest(conversation)
+                self._conversations.catch_up(conversation)

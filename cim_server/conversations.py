@@ -1,0 +1,308 @@
+"""Conversations somebody here takes part in: interest, order, and who gets what is new.
+
+For each the server keeps `applied`, the seq up to which it has delivered (I10). Entries come from the own
+commits, from the push stream and from the log, in any order; `apply` lets them through one by one. A gap is
+given a moment to close by itself, then the log is read.
+
+A connection is `syncing` in a conversation while it fetches pages and `live` once a page has reached
+`applied` (I11). `tail` remembers what was applied last while anybody is syncing, so that a page read a moment
+before is completed instead of asked again.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import structlog
+
+from cim_common import ids
+from cim_common.store import conversations as store
+from cim_common.store import interest
+from cim_common.store.conversations import LogPage
+from cim_common.wire import codec
+from cim_common.wire.codes import Code
+from cim_common.wire.messages import Failed, Head
+from cim_server.channel import Channel
+from cim_server.pump import Pump
+from cim_server.redis_link import RedisLink
+
+log = structlog.get_logger()
+
+GAP_S = 0.05
+"""How long an entry waits for the one before it until the log is read (I10)."""
+
+MAX_EARLY = 1_000
+"""Entries of one conversation held behind a gap; beyond that they are left to the log."""
+
+TAIL = 64
+LINGER_S = 60.0
+"""A conversation nobody here is connected to is given up after this: people come back soon, or not."""
+
+RETRY_MS = 1_000
+
+
+class Early:
+    """An entry waiting behind a gap, and the channel that sent it, which has its ACK instead of a push."""
+
+    __slots__ = ("entry", "origin")
+
+    def __init__(self, entry: bytes, origin: Channel | None) -> None:
+        self.entry = entry
+        self.origin = origin
+
+
+class Conversation:
+    """One conversation as this server sees it."""
+
+    __slots__ = (
+        "applied", "early", "generation", "held", "id", "idle_since", "incarnation", "live", "prefix",
+        "reading", "syncing", "tail", "waiting",
+    )  # fmt: skip
+
+    def __init__(self, conversation: str) -> None:
+        self.id = conversation
+        self.prefix = codec.conversation_prefix(conversation)
+        self.held = False
+        self.applied = 0
+        self.incarnation = 0
+        self.generation = 0
+        self.live: dict[Channel, int] = {}
+        self.syncing: dict[Channel, bool] = {}
+        self.waiting: list[tuple[Channel, int]] = []
+        self.early: dict[int, Early] | None = None
+        self.tail: deque[tuple[int, bytes]] | None = None
+        self.reading = False
+        self.idle_since = 0.0
+
+
+LegacyDelivery = Callable[[Channel, str, int, bytes], None]
+"""Hand one entry to a legacy channel: channel, conversation, seq, encoded Entry."""
+
+
+class Conversations:
+    """All of them, by id. `server` is the own run (`id:epoch`)."""
+
+    def __init__(self, pump: Pump, link: RedisLink, server: str, deliver_legacy: LegacyDelivery) -> None:
+        self._pump = pump
+        self._link = link
+        self._server = server
+        self._legacy = deliver_legacy
+        self._all: dict[str, Conversation] = {}
+        self._generation = 0
+        self.buckets: dict[int, int] = {}
+
+    def get(self, conversation: str) -> Conversation | None:
+        return self._all.get(conversation)
+
+    def held(self) -> Iterable[Conversation]:
+        return [conversation for conversation in self._all.values() if conversation.held]
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    # -- who takes part ------------------------------------------------------------------------------
+
+    def sync(self, channel: Channel, conversation_id: str, cursor: int) -> None:
+        """A connection asks for what comes after its cursor; the answer is one page."""
+        conversation = self._all.get(conversation_id)
+        if conversation is None:
+            conversation = self._all[conversation_id] = Conversation(conversation_id)
+            bucket = ids.conversation_bucket(conversation_id)
+            self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
+        conversation.live.pop(channel, None)
+        conversation.syncing[channel] = False
+        if conversation.held:
+            self._read_page(conversation, channel, cursor)
+        else:
+            conversation.waiting.append((channel, cursor))
+            if len(conversation.waiting) == 1:
+                self._take_interest(conversation)
+
+    def hold(self, channel: Channel, conversation_id: str) -> None:
+        """The connection wants hints only, until it asks again."""
+        conversation = self._all.get(conversation_id)
+        if conversation is not None and channel in conversation.live:
+            del conversation.live[channel]
+            conversation.syncing[channel] = False
+
+    def leave(self, channel: Channel, conversation_ids: Iterable[str]) -> None:
+        """The connection is gone."""
+        for conversation_id in conversation_ids:
+            conversation = self._all.get(conversation_id)
+            if conversation is not None:
+                conversation.live.pop(channel, None)
+                conversation.syncing.pop(channel, None)
+                if not conversation.live and not conversation.syncing:
+                    conversation.idle_since = self._pump.now
+                    conversation.tail = None
+
+    def drop_idle(self) -> None:
+        """Give up interest in what nobody here has taken part in for a while."""
+        for conversation in list(self._all.values()):
+            empty = not (conversation.live or conversation.syncing or conversation.waiting or conversation.reading)
+            if empty and self._pump.now - conversation.idle_since >= LINGER_S:
+                del self._all[conversation.id]
+                bucket = ids.conversation_bucket(conversation.id)
+                self.buckets[bucket] -= 1
+                if not self.buckets[bucket]:
+                    del self.buckets[bucket]
+                flow = interest.drop(conversation.id, self._server, conversation.generation)
+                self._link.run(flow, lambda outcome: None)
+
+    # -- interest ------------------------------------------------------------------------------------
+
+    def _take_interest(self, conversation: Conversation) -> None:
+        self._generation += 1
+        conversation.generation = self._generation
+        flow = interest.take(conversation.id, self._server, self._generation)
+        self._link.run(flow, lambda outcome: self._interest_taken(conversation, outcome))
+
+    def _interest_taken(self, conversation: Conversation, outcome: Any) -> None:
+        waiting, conversation.waiting = conversation.waiting, []
+        if not isinstance(outcome, tuple):
+            code = Code.NO_SUCH_CONVERSATION if outcome is None else Code.STORE_UNAVAILABLE
+            for channel, _ in waiting:
+                conversation.syncing.pop(channel, None)
+                self._fail(channel, conversation, code)
+            conversation.early = None
+            conversation.idle_since = self._pump.now
+            return
+        head, conversation.incarnation = outcome
+        if not conversation.held:
+            conversation.held = True
+            conversation.applied = head
+            self._apply_early(conversation)
+        for channel, cursor in waiting:
+            if channel in conversation.syncing:
+                self._read_page(conversation, channel, cursor)
+
+    def renew_interest(self, conversation: Conversation) -> None:
+        """Register again: we were behind without having been rung, so our entry may be gone."""
+        flow = interest.take(conversation.id, self._server, conversation.generation)
+        self._link.run(flow, lambda outcome: None)
+
+    # -- pages ---------------------------------------------------------------------------------------
+
+    def _read_page(self, conversation: Conversation, channel: Channel, cursor: int) -> None:
+        if cursor == conversation.applied:
+            self._answer(conversation, channel, cursor, LogPage(cursor, conversation.incarnation, 1, []))
+            return
+        flow = store.page_up(conversation.id, cursor)
+        self._link.run(flow, lambda page: self._page_read(conversation, channel, cursor, page))
+
+    def _page_read(self, conversation: Conversation, channel: Channel, cursor: int, page: Any) -> None:
+        if channel not in conversation.syncing or not channel.open:
+            return
+        if not isinstance(page, LogPage):
+            self._fail(channel, conversation, Code.STORE_UNAVAILABLE if page else Code.NO_SUCH_CONVERSATION)
+            return
+        self._answer(conversation, channel, cursor, page)
+
+    def _answer(self, conversation: Conversation, channel: Channel, cursor: int, page: LogPage) -> None:
+        entries = page.entries
+        end = entries[-1][0] if entries else page.head
+        full = end < page.head
+        if not full and end < conversation.applied and conversation.tail:
+            rest = [item for item in conversation.tail if item[0] > end]
+            if rest and rest[0][0] == end + 1 and rest[-1][0] == conversation.applied:
+                entries, end = [*entries, *rest], conversation.applied
+        live = not full and end >= conversation.applied
+        conversation.incarnation = page.incarnation
+        if live:
+            del conversation.syncing[channel]
+            conversation.live[channel] = end
+            if not conversation.syncing:
+                conversation.tail = None
+        else:
+            conversation.syncing[channel] = False
+            if conversation.tail is None:
+                conversation.tail = deque(maxlen=TAIL)
+        channel.door.page(channel, conversation, end, max(page.head, end), live, entries)
+
+    def _fail(self, channel: Channel, conversation: Conversation, code: Code) -> None:
+        channel.door.failed(channel, Failed(0, code, code.sentence, conversation.id, RETRY_MS))
+
+    # -- order and delivery ----------------------------------------------------------------------------
+
+    def apply(self, conversation_id: str, seq: int, entry: bytes, origin: Channel | None = None) -> None:
+        """Deliver an entry here, in its turn (I10). An empty entry is only known to exist."""
+        conversation = self._all.get(conversation_id)
+        if conversation is None:
+            return
+        if conversation.held and not conversation.early and seq == conversation.applied + 1 and entry:
+            self._deliver(conversation, seq, entry, origin)
+            return
+        if conversation.held and seq <= conversation.applied:
+            return
+        if conversation.early is None:
+            conversation.early = {}
+        if len(conversation.early) < MAX_EARLY and (entry or seq not in conversation.early):
+            conversation.early[seq] = Early(entry, origin)
+        if conversation.held:
+            self._apply_early(conversation)
+
+    def _apply_early(self, conversation: Conversation) -> None:
+        early = conversation.early
+        if early is None:
+            return
+        while (item := early.get(conversation.applied + 1)) is not None and item.entry:
+            self._deliver(conversation, conversation.applied + 1, item.entry, item.origin)
+            early.pop(conversation.applied, None)
+        for seq in [seq for seq in early if seq <= conversation.applied]:
+            del early[seq]
+        if not early:
+            conversation.early = None
+        elif not conversation.reading:
+            conversation.reading = True
+            known = conversation.applied + 1 in early
+            self._pump.timers.after(0 if known else GAP_S, lambda: self._gap_due(conversation))
+
+    def _gap_due(self, conversation: Conversation) -> None:
+        conversation.reading = False
+        if conversation.early:
+            self.catch_up(conversation)
+
+    def catch_up(self, conversation: Conversation) -> None:
+        """Read what is missing from the log and apply it, page by page."""
+        if conversation.reading or not conversation.held:
+            return
+        conversation.reading = True
+        flow = store.page_up(conversation.id, conversation.applied)
+        self._link.run(flow, lambda page: self._caught_up(conversation, page))
+
+    def _caught_up(self, conversation: Conversation, page: Any) -> None:
+        conversation.reading = False
+        if not isinstance(page, LogPage):
+            return  # The next round of anti-entropy tries again.
+        for seq, entry in page.entries:
+            if seq > conversation.applied:
+                early = conversation.early.pop(seq, None) if conversation.early else None
+                self._deliver(conversation, seq, entry, early.origin if early else None)
+        if conversation.applied < page.head and page.entries:
+            self.catch_up(conversation)
+        elif conversation.early:
+            self._apply_early(conversation)
+
+    def _deliver(self, conversation: Conversation, seq: int, entry: bytes, origin: Channel | None) -> None:
+        conversation.applied = seq
+        if conversation.tail is not None:
+            conversation.tail.append((seq, entry))
+        if conversation.live:
+            frame = codec.push_frame(conversation.prefix, (entry,))
+            for channel, sent in list(conversation.live.items()):
+                if seq <= sent or channel is origin:
+                    continue
+                if channel.connection.legacy:
+                    self._legacy(channel, conversation.id, seq, entry)
+                else:
+                    channel.enqueue(frame)
+        if conversation.syncing:
+            self._hint(conversation)
+
+    def _hint(self, conversation: Conversation) -> None:
+        frame = None
+        for channel, hinted in conversation.syncing.items():
+            if not hinted and not channel.connection.legacy:
+                frame = frame or codec.encode(Head(conversation.id, conversation.applied))
+                channel.enqueue(frame)
+                conversation.syncing[channel] = True

@@ -1,0 +1,120 @@
+"""The pump: one event loop over many sockets, run by trio as one task.
+
+trio wakes the pump when its epoll has something (`wait_readable` on the epoll's own descriptor); a pass then
+lets every ready socket feed its protocol object, runs what is due at the end of the pass (one commit batch,
+one write per connection), and goes back to wait. Everything in a pass is synchronous: no task, no await and
+no lock per message. While there is more to do the pump polls by itself and gives trio a turn now and then,
+for one round through trio costs as much as several messages.
+
+Other trio tasks run between passes in the same thread; they may call anything here and then `wake`.
+"""
+
+import os
+import select
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import trio
+
+from cim_server.timers import Timers
+
+MAX_EVENTS = 1_024
+MAX_FLUSHES = 500
+"""Connections written to in one pass; the others wait for the next, so that one large group holds up nobody else."""
+
+TURN_S = 0.005
+"""How long the pump may go on before trio's other tasks get a turn."""
+
+READ = select.EPOLLIN
+WRITE = select.EPOLLOUT
+GONE = select.EPOLLHUP | select.EPOLLERR
+
+
+class Pollable(Protocol):
+    """A socket in the epoll. `ready` reads and writes without blocking and never raises for its peer's sake."""
+
+    def ready(self, events: int) -> None: ...
+
+
+class Flushable(Protocol):
+    """A connection with something to write at the end of the pass."""
+
+    def flush(self) -> None: ...
+
+
+class Pump:
+    """Owns the epoll and the timers. `now` is the monotonic time at which the current pass began."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._pollables: dict[int, Pollable] = {}
+        self._ends: list[Callable[[], None]] = []
+        self._dirty: deque[Flushable] = deque()
+        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._epoll.register(self._wake_fd, READ)
+        self.now = time.monotonic()
+        self.timers = Timers(self.now)
+        self.passes = 0
+        self.longest_pass_s = 0.0
+
+    def add(self, fd: int, pollable: Pollable, events: int = READ) -> None:
+        self._pollables[fd] = pollable
+        self._epoll.register(fd, events)
+
+    def change(self, fd: int, events: int) -> None:
+        self._epoll.modify(fd, events)
+
+    def remove(self, fd: int) -> None:
+        """Forget a descriptor that is still open; its owner closes it afterwards."""
+        del self._pollables[fd]
+        self._epoll.unregister(fd)
+
+    def at_end_of_pass(self, callback: Callable[[], None]) -> None:
+        """Have something called at the end of every pass, before the writes."""
+        self._ends.append(callback)
+
+    def flush_later(self, item: Flushable) -> None:
+        """Have `item.flush` called at the end of this pass, or of one soon after."""
+        self._dirty.append(item)
+
+    def wake(self) -> None:
+        """Run a pass soon: something was enqueued outside of one."""
+        os.eventfd_write(self._wake_fd, 1)
+
+    async def run(self) -> None:
+        """Pass after pass, until cancelled."""
+        while True:
+            with trio.move_on_after(self.timers.next_in(time.monotonic())):
+                await trio.lowlevel.wait_readable(self._epoll.fileno())
+            turn_ends = time.monotonic() + TURN_S
+            while self._pass() and self.now < turn_ends:
+                pass
+
+    def close(self) -> None:
+        """Release the epoll; the sockets are their owners' to close, before."""
+        self._epoll.close()
+        os.close(self._wake_fd)
+
+    def _pass(self) -> bool:
+        """One pass; whether there was anything to do."""
+        events = self._epoll.poll(0, MAX_EVENTS)
+        now = self.now = time.monotonic()
+        for fd, mask in events:
+            pollable = self._pollables.get(fd)
+            if pollable is not None:
+                pollable.ready(mask)
+            elif fd == self._wake_fd:
+                os.eventfd_read(fd)
+        self.timers.run(now)
+        for end in self._ends:
+            end()
+        busy = bool(events or self._dirty)
+        for _ in range(min(len(self._dirty), MAX_FLUSHES)):
+            self._dirty.popleft().flush()
+        if self._dirty:
+            self.wake()
+        self.passes += 1
+        self.longest_pass_s = max(self.longest_pass_s, time.monotonic() - now)
+        return busy

@@ -1,0 +1,244 @@
+"""One connection to Redis on the pump's epoll: bytes out, replies back in order.
+
+redis-py makes the connection (TLS, AUTH, HELLO, database) in a thread; from then on its socket is ours.
+There is no retry here: what was in flight when a connection broke is reported as unknown, for a silent
+second try could append twice.
+"""
+
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import hiredis
+import redis
+import structlog
+import trio
+from redis.connection import ConnectionPool
+
+from cim_common.store import resp
+from cim_common.store.flow import Flow, StoreError, StoreUnavailable, T
+from cim_common.store.scripts import SCRIPTS
+from cim_server.pump import GONE, READ, WRITE, Pump
+
+log = structlog.get_logger()
+
+CONNECT_TIMEOUT_S = 2.0
+REPLY_TIMEOUT_S = 5.0
+"""A connection whose oldest reply is due for so long is given up; what it asked is unknown then."""
+
+MAX_WAITING = 20_000
+"""Pipelines without a reply; beyond that the next one fails at once."""
+
+BACK_OFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)
+RECEIVE_BYTES = 262_144
+
+UNAVAILABLE = (b"LOADING", b"OOM", b"MISCONF", b"READONLY", b"MASTERDOWN", b"BUSY", b"NOSCRIPT", b"TRYAGAIN")
+"""Errors that say "not now", by their first word; any other is a StoreError."""
+
+Done = Callable[[list[Any] | StoreUnavailable], None]
+
+
+class RedisLink:
+    """A connection that comes back by itself. `on_up` and `on_down` are called as it comes and goes."""
+
+    def __init__(
+        self,
+        pump: Pump,
+        url: str,
+        name: str,
+        on_up: Callable[[], None] = lambda: None,
+        on_down: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._pump = pump
+        self._name = name
+        self._pool = ConnectionPool.from_url(
+            url,
+            protocol=2,
+            retry=None,
+            socket_connect_timeout=CONNECT_TIMEOUT_S,
+            socket_timeout=CONNECT_TIMEOUT_S,
+            decode_responses=False,
+        )
+        self._on_up, self._on_down = on_up, on_down
+        self._sock: socket.socket | None = None
+        self._keeper: Any = None
+        self._reader = hiredis.Reader()
+        self._out: list[bytes] = []
+        self._blocked = False
+        self._waiting: deque[tuple[int, list[Any], Done, float]] = deque()
+        self._lost = trio.Event()
+
+    @property
+    def up(self) -> bool:
+        return self._sock is not None
+
+    @property
+    def idle(self) -> bool:
+        """Whether every reply has come."""
+        return not self._waiting
+
+    def write(self, data: bytes, replies: int, done: Done) -> None:
+        """Send commands with so many replies; `done` gets them all, or StoreUnavailable. Never called at once."""
+        if self._sock is None or len(self._waiting) >= MAX_WAITING:
+            error = StoreUnavailable("not connected" if self._sock is None else "too much in flight")
+            self._pump.timers.after(0, lambda: done(error))
+            self._pump.wake()
+            return
+        self._waiting.append((replies, [], done, self._pump.now + REPLY_TIMEOUT_S))
+        if not self._out and not self._blocked:
+            self._pump.flush_later(self)
+        self._out.append(data)
+
+    def run(self, flow: Flow[T], done: Callable[[T | StoreError | StoreUnavailable], None]) -> None:
+        """Drive a flow to its end; `done` gets its result, or the error that ended it."""
+        self._advance(flow, None, done)
+
+    def _advance(self, flow: Flow[T], replies: Any, done: Callable[[T | StoreError | StoreUnavailable], None]) -> None:
+        try:
+            if replies is None:
+                commands = next(flow)
+            elif isinstance(replies, StoreUnavailable):
+                commands = flow.throw(replies)
+            else:
+                error = first_error(replies)
+                commands = flow.throw(error) if error else flow.send(replies)
+        except StopIteration as stop:
+            done(stop.value)
+        except (StoreError, StoreUnavailable) as error:
+            done(error)
+        else:
+            self.write(resp.pack(commands), len(commands), lambda answer: self._advance(flow, answer, done))
+
+    async def keep_connected(self) -> None:
+        """Connect, wait for the loss, connect again; until cancelled."""
+        attempt = 0
+        try:
+            while True:
+                try:
+                    self._keeper = await trio.to_thread.run_sync(self._connect)
+                except (redis.RedisError, OSError) as error:
+                    if attempt == 0:
+                        log.warning("store_unreachable", link=self._name, error=str(error))
+                    await trio.sleep(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)])
+                    attempt += 1
+                    continue
+                attempt = 0
+                self._attach()
+                await self._lost.wait()
+        finally:
+            self._detach("closed")
+
+    def _connect(self) -> Any:
+        connection: Any = self._pool.make_connection()
+        connection.connect()
+        for script in SCRIPTS:
+            connection.send_command("SCRIPT", "LOAD", script.source)
+            connection.read_response()
+        return connection
+
+    def _attach(self) -> None:
+        sock = self._keeper._sock
+        sock.setblocking(False)
+        self._reader = hiredis.Reader()
+        self._lost = trio.Event()
+        self._sock = sock
+        self._pump.add(sock.fileno(), self)
+        log.info("store_connected", link=self._name)
+        self._watch_deadline()
+        self._on_up()
+        self._pump.wake()
+
+    def _watch_deadline(self) -> None:
+        sock = self._sock
+
+        def check() -> None:
+            if self._sock is not sock or sock is None:
+                return
+            if self._waiting and self._waiting[0][3] < self._pump.now:
+                self._detach("no reply in time")
+            else:
+                self._pump.timers.after(1.0, check)
+
+        self._pump.timers.after(1.0, check)
+
+    def _detach(self, why: str) -> None:
+        if self._sock is None:
+            return
+        log.warning("store_lost", link=self._name, reason=why, in_flight=len(self._waiting))
+        self._pump.remove(self._sock.fileno())
+        self._keeper.disconnect()
+        self._sock = None
+        self._out, self._blocked = [], False
+        waiting, self._waiting = self._waiting, deque()
+        for _, _, done, _ in waiting:
+            done(StoreUnavailable(why))
+        self._on_down()
+        self._lost.set()
+        self._pump.wake()
+
+    def ready(self, events: int) -> None:
+        if events & (READ | GONE):
+            self._receive()
+        if events & WRITE and self._sock is not None:
+            self.flush()
+
+    def _receive(self) -> None:
+        assert self._sock is not None
+        try:
+            data = self._sock.recv(RECEIVE_BYTES)
+            while isinstance(self._sock, ssl.SSLSocket) and self._sock.pending():
+                data += self._sock.recv(RECEIVE_BYTES)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return
+        except OSError as error:
+            self._detach(str(error))
+            return
+        if not data:
+            self._detach("closed by the store")
+            return
+        self._reader.feed(data)
+        self._dispatch()
+
+    def _dispatch(self) -> None:
+        try:
+            while self._waiting:
+                count, replies, done, _ = self._waiting[0]
+                while len(replies) < count:
+                    reply = self._reader.gets()
+                    if reply is False:
+                        return
+                    replies.append(reply)
+                self._waiting.popleft()
+                done(replies)
+                if any(type(reply) is hiredis.ReplyError and str(reply).startswith("NOSCRIPT") for reply in replies):
+                    self._detach("the store has forgotten the scripts")
+        except hiredis.ProtocolError as error:
+            self._detach(str(error))
+
+    def flush(self) -> None:
+        if self._sock is None or not self._out:
+            return
+        data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
+        try:
+            sent = self._sock.send(data)
+        except (BlockingIOError, ssl.SSLWantWriteError):
+            sent = 0
+        except OSError as error:
+            self._detach(str(error))
+            return
+        self._out = [data[sent:]] if sent < len(data) else []
+        if bool(self._out) != self._blocked:
+            self._blocked = bool(self._out)
+            self._pump.change(self._sock.fileno(), READ | WRITE if self._blocked else READ)
+
+
+def first_error(replies: list[Any]) -> StoreError | StoreUnavailable | None:
+    """The first error among replies, in our terms."""
+    for reply in replies:
+        if isinstance(reply, hiredis.ReplyError):
+            text = str(reply)
+            unavailable = text.encode().startswith(UNAVAILABLE)
+            return StoreUnavailable(text) if unavailable else StoreError(text)
+    return None

@@ -1,0 +1,338 @@
+"""The v2 door: what each message of a v2 client does.
+
+One table from message type to method. What needs the store runs as a flow whose result is answered when it
+comes; nothing here waits.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+
+from cim_common import accept, ids, names
+from cim_common.accept import Append
+from cim_common.store import accounts, conversations, sessions
+from cim_common.store.clock import StoreClock
+from cim_common.store.conversations import LogPage
+from cim_common.store.flow import StoreError, StoreUnavailable
+from cim_common.store.sessions import Session as SessionRecord
+from cim_common.tokens import TokenExpired, TokenForged, Tokens
+from cim_common.wire import codec
+from cim_common.wire.codes import Code
+from cim_common.wire.limits import (
+    IDLE_TIMEOUT_S,
+    MAX_PAGE_ENTRIES,
+    MAX_UNANSWERED_SENDS,
+    PING_INTERVAL_S,
+)
+from cim_common.wire.messages import (
+    Close,
+    ConversationsChanged,
+    Cursor,
+    Failed,
+    Hold,
+    LegacyLogin,
+    List,
+    Login,
+    LoginOk,
+    Ping,
+    Pong,
+    Pull,
+    Resolve,
+    Resolved,
+    Send,
+    Sync,
+)
+from cim_common.wire.messages import Conversations as ConversationsMessage
+from cim_server.channel import Channel, Door
+from cim_server.commit import CommitWorker
+from cim_server.conversations import Conversation, Conversations
+from cim_server.pump import Pump
+from cim_server.redis_link import RedisLink
+from cim_server.sessions import MAX_CONVERSATIONS, Session, Sessions
+
+log = structlog.get_logger()
+
+PROTOCOL = 2
+RETRY_MS = 1_000
+MAX_N = 2**53
+"""Above this a number is no longer exact in the scripts."""
+
+
+class Requests:
+    """The door of v2 clients. `legacy` is the other one, or None where legacy clients are not served."""
+
+    def __init__(
+        self,
+        pump: Pump,
+        link: RedisLink,
+        claims: RedisLink,
+        commit: CommitWorker,
+        clock: StoreClock,
+        sessions: Sessions,
+        conversations: Conversations,
+        tokens: Tokens,
+        server: tuple[str, str],
+        legacy: Door | None,
+    ) -> None:
+        self._pump = pump
+        self._link = link
+        self._claims = claims
+        self._commit = commit
+        self._clock = clock
+        self._sessions = sessions
+        self._conversations = conversations
+        self._tokens = tokens
+        self._server_id, self._server = server
+        self._legacy = legacy
+        self.stopping = False
+        self._table: dict[type, Callable[[Channel, Any], None]] = {
+            Send: self._send,
+            Ping: self._ping,
+            Cursor: self._cursor,
+            Sync: self._sync,
+            Hold: self._hold,
+            Pull: self._pull,
+            List: self._list,
+            Resolve: self._resolve,
+            Pong: self._pong,
+            Login: self._login,
+            LegacyLogin: self._legacy_login,
+            Close: self._close,
+        }
+
+    def event(self, channel: Channel, event: Any) -> None:
+        self._table[type(event)](channel, event)
+
+    def closed(self, channel: Channel) -> None:
+        session: Session | None = channel.session
+        if session is not None:
+            if session.conversations:
+                self._conversations.leave(channel, session.conversations)
+            self._sessions.remove(session)
+
+    # -- login -----------------------------------------------------------------------------------------
+
+    def _legacy_login(self, channel: Channel, event: LegacyLogin) -> None:
+        if self._legacy is None:
+            channel.close(Code.LEGACY_OFF)
+            return
+        channel.door = self._legacy
+        self._legacy.event(channel, event)
+
+    def _login(self, channel: Channel, event: Login) -> None:
+        try:
+            claims = self._tokens.read_connect(event.token)
+        except TokenExpired:
+            channel.close(Code.TOKEN_EXPIRED)
+            return
+        except TokenForged:
+            channel.close(Code.TOKEN_REFUSED)
+            return
+        if claims.device != event.device or not ids.is_device_id(event.device):
+            channel.close(Code.TOKEN_REFUSED)
+        elif event.protocol < PROTOCOL:
+            channel.close(Code.PROTOCOL_VERSION)
+        elif self.stopping:
+            channel.close(Code.SERVER_STOPPING)
+        else:
+            session = Session(channel, claims.user, claims.name, claims.device, event.ephemeral, self._server)
+            flow = sessions.claim(
+                session.user, session.name, session.device, session.record, session.ephemeral, self._clock.now_ms()
+            )
+            self._claims.run(flow, lambda outcome: self._claimed(session, outcome))
+
+    def _claimed(self, session: Session, outcome: SessionRecord | None | StoreError | StoreUnavailable) -> None:
+        channel = session.channel
+        if isinstance(outcome, StoreError | StoreUnavailable):
+            channel.close(Code.SESSION_LOST)
+            return
+        old = self._sessions.add(session)
+        if not channel.open:
+            self._sessions.remove(session)
+        else:
+            channel.session = session
+            channel.enqueue(channel.connection.send(self._welcome(session)))
+        if old is not None:
+            self.superseded(old)
+
+    def _welcome(self, session: Session) -> LoginOk:
+        return LoginOk(
+            session.user,
+            session.name,
+            PROTOCOL,
+            self._clock.now_ms(),
+            self._server_id,
+            int(PING_INTERVAL_S * 1000),
+            int(IDLE_TIMEOUT_S * 1000),
+            MAX_UNANSWERED_SENDS,
+        )
+
+    def _close(self, channel: Channel, event: Close) -> None:
+        channel.drop()
+
+    def _ping(self, channel: Channel, event: Ping) -> None:
+        channel.enqueue(codec.encode(Pong(event.token, self._clock.now_ms())))
+
+    def _pong(self, channel: Channel, event: Pong) -> None:
+        """Being heard is all a pong is for."""
+
+    def superseded(self, session: Session) -> None:
+        """A newer connection has the device (I15)."""
+        session.channel.close(Code.TAKEN_OVER)
+
+    def drained(self, channel: Channel) -> None:
+        """A v2 client says itself what it has shown."""
+
+    # -- sending ---------------------------------------------------------------------------------------
+
+    def _send(self, channel: Channel, event: Send) -> None:
+        session: Session = channel.session
+        conversation, n, after, text = event
+        code = self._refusal(session, event)
+        if code is not None:
+            channel.enqueue(codec.nack_frame(n, code, code.sentence))
+            return
+        unanswered = session.unanswered
+        if unanswered is None:
+            unanswered = session.unanswered = {}
+        count = unanswered.get(conversation, 0)
+        if count >= MAX_UNANSWERED_SENDS:
+            channel.close(Code.TOO_MANY_UNANSWERED)
+            return
+        unanswered[conversation] = count + 1
+        sender = session.sender or session.prepare_sending()
+        meta = codec.entry_meta_of(session.meta, n, self._clock.now_ms())
+        self._commit.submit(
+            Append(session, conversation, sender, n, after, meta, accept.content_of(text), self._pump.now)
+        )
+
+    def _refusal(self, session: Session, event: Send) -> Code | None:
+        """What the frame alone decides (I7): such a message is never stored."""
+        if not 0 < event.n < MAX_N or event.after >= event.n:
+            return Code.BAD_REQUEST
+        code = accept.check_text(event.text)
+        if code is not None:
+            return code
+        known = session.unanswered is not None and event.conversation in session.unanswered
+        if not known and not conversations.may_take_part(event.conversation, session.user):
+            return Code.NO_SUCH_CONVERSATION
+        return None
+
+    # -- reading ---------------------------------------------------------------------------------------
+
+    def _sync(self, channel: Channel, event: Sync) -> None:
+        session: Session = channel.session
+        if not conversations.may_take_part(event.conversation, session.user):
+            self._fail(channel, Failed(0, *_reason(Code.NO_SUCH_CONVERSATION), event.conversation))
+            return
+        if session.conversations is None:
+            session.conversations = set()
+        if len(session.conversations) >= MAX_CONVERSATIONS and event.conversation not in session.conversations:
+            self._fail(channel, Failed(0, *_reason(Code.OVERLOADED), event.conversation, RETRY_MS))
+            return
+        session.conversations.add(event.conversation)
+        self._conversations.sync(channel, event.conversation, event.cursor)
+
+    def page(
+        self,
+        channel: Channel,
+        conversation: Conversation,
+        end: int,
+        head: int,
+        live: bool,
+        entries: Sequence[tuple[int, bytes]],
+    ) -> None:
+        channel.enqueue(
+            codec.page_frame(
+                conversation.id, conversation.incarnation, end, head, live, [entry for _, entry in entries]
+            )
+        )
+
+    def failed(self, channel: Channel, message: Failed) -> None:
+        channel.enqueue(codec.encode(message))
+
+    def _fail(self, channel: Channel, message: Failed) -> None:
+        channel.enqueue(codec.encode(message))
+
+    def _hold(self, channel: Channel, event: Hold) -> None:
+        self._conversations.hold(channel, event.conversation)
+
+    def _cursor(self, channel: Channel, event: Cursor) -> None:
+        session: Session = channel.session
+        if session.conversations is not None and event.conversation in session.conversations:
+            self._sessions.move_cursor(session, event.conversation, min(event.seq, MAX_N))
+
+    def _pull(self, channel: Channel, event: Pull) -> None:
+        session: Session = channel.session
+        if not conversations.may_take_part(event.conversation, session.user):
+            self._fail(channel, Failed(event.request, *_reason(Code.NO_SUCH_CONVERSATION), event.conversation))
+            return
+        below = event.before or MAX_N
+        limit = min(max(event.limit, 1), MAX_PAGE_ENTRIES)
+        flow = conversations.page_down(event.conversation, below, limit)
+        self._link.run(flow, lambda page: self._pulled(channel, event, page))
+
+    def _pulled(
+        self, channel: Channel, event: Pull, page: LogPage | StoreError | StoreUnavailable | None
+    ) -> None:
+        if page is None:
+            page = LogPage(0, 0, 1, [])
+        if not isinstance(page, LogPage):
+            self._unavailable(channel, event.request, event.conversation)
+            return
+        end = page.entries[-1][0] if page.entries else page.first_kept
+        channel.enqueue(
+            codec.page_frame(
+                event.conversation, page.incarnation, end, page.head, False, [entry for _, entry in page.entries],
+                event.request,
+            )
+        )  # fmt: skip
+
+    def _list(self, channel: Channel, event: List) -> None:
+        session: Session = channel.session
+        flow = conversations.list_since(session.user, session.device, event.since)
+        self._link.run(flow, lambda outcome: self._listed(channel, event, outcome))
+
+    def _listed(self, channel: Channel, event: List, outcome: Any) -> None:
+        if isinstance(outcome, StoreError | StoreUnavailable):
+            self._unavailable(channel, event.request)
+            return
+        listed, version, more = outcome
+        channel.enqueue(codec.encode(ConversationsMessage(event.request, tuple(listed), version, more)))
+
+    def _resolve(self, channel: Channel, event: Resolve) -> None:
+        session: Session = channel.session
+        if event.name == ids.LOBBY:
+            channel.enqueue(codec.encode(Resolved(event.request, ids.LOBBY, 0, ids.LOBBY)))
+            return
+        try:
+            canonical = names.canonical(event.name)
+        except names.BadName:
+            self._fail(channel, Failed(event.request, *_reason(Code.NO_SUCH_USER)))
+            return
+        flow = accounts.by_name(canonical)
+        self._link.run(flow, lambda account: self._resolved(channel, session, event, account))
+
+    def _resolved(self, channel: Channel, session: Session, event: Resolve, account: Any) -> None:
+        if isinstance(account, StoreError | StoreUnavailable):
+            self._unavailable(channel, event.request)
+        elif account is None:
+            self._fail(channel, Failed(event.request, *_reason(Code.NO_SUCH_USER)))
+        else:
+            conversation = ids.direct(session.user, account.id)
+            channel.enqueue(codec.encode(Resolved(event.request, conversation, account.id, account.name)))
+
+    def _unavailable(self, channel: Channel, request: int, conversation: str = "") -> None:
+        self._fail(channel, Failed(request, *_reason(Code.STORE_UNAVAILABLE), conversation, RETRY_MS))
+
+    # -- rings of other servers ------------------------------------------------------------------------
+
+    def list_changed(self, session: Session, version: int) -> None:
+        """The user's conversation list has moved on."""
+        session.channel.enqueue(codec.encode(ConversationsChanged(version)))
+
+
+def _reason(code: Code) -> tuple[int, str]:
+    return int(code), code.sentence
+

@@ -1,0 +1,177 @@
+"""Who is connected here: the sessions of this server by user and device (I14, I15)."""
+
+import secrets
+from collections.abc import Iterable
+
+from cim_common import accept
+from cim_common.accept import Append, Status
+from cim_common.store import sessions as store
+from cim_common.store.flow import StoreUnavailable
+from cim_common.store.sessions import Session as SessionRecord
+from cim_common.wire import codec
+from cim_common.wire.codes import Code, code_of
+from cim_server.channel import Channel
+from cim_server.pump import Pump
+from cim_server.redis_link import RedisLink
+
+CURSOR_FLUSH_S = 2.0
+"""Cursors are written in groups, this long after the first of a group moved."""
+
+MAX_UNRELEASED = 100_000
+"""Sessions that ended while the store was away; beyond that they are left to I16."""
+
+MAX_CONVERSATIONS = 10_000
+"""Conversations one connection may sync: a bound, far above what a person has."""
+
+
+class Session:
+    """A logged-in connection: who it is, what it syncs, what it was not answered yet.
+
+    It owns the appends its channel sends and answers them there. `conversations` holds the ids it syncs,
+    `cursors` what was shown and is not written yet.
+    """
+
+    __slots__ = (
+        "channel", "conversations", "cursors", "device", "ephemeral", "held_by_other", "meta", "name", "record",
+        "sender", "unanswered", "user",
+    )  # fmt: skip
+
+    def __init__(self, channel: Channel, user: int, name: str, device: str, ephemeral: bool, server: str) -> None:
+        self.channel = channel
+        self.user = user
+        self.name = name
+        self.device = device
+        self.ephemeral = ephemeral
+        self.record = SessionRecord(server, secrets.token_hex(6))
+        self.sender: bytes | None = None
+        self.meta = b""
+        self.conversations: set[str] | None = None
+        self.cursors: dict[str, int] | None = None
+        self.unanswered: dict[str, int] | None = None
+        self.held_by_other = False
+
+    def prepare_sending(self) -> bytes:
+        """Encode once what every message of this connection carries."""
+        self.sender = accept.sender_argument(self.user, self.device)
+        self.meta = codec.entry_meta(self.user, self.name, self.device, 0, 0)
+        return self.sender
+
+    def settled(self, append: Append) -> None:
+        """Answer a send (design: ACK, NACK, RETRY, UNRESOLVED; I7)."""
+        waiting = self.unanswered
+        if waiting is not None:
+            left = waiting.get(append.conversation, 1) - 1
+            if left > 0:
+                waiting[append.conversation] = left
+            else:
+                waiting.pop(append.conversation, None)
+        self.channel.enqueue(answer(append))
+
+
+def answer(append: Append) -> bytes:
+    """The frame that answers a settled append."""
+    status = append.status
+    if status is Status.STORED or status is Status.KNOWN:
+        return codec.ack_frame(append.n, append.seq)
+    if status is Status.REFUSED:
+        seq = append.seq if append.code == Code.ID_REUSED else 0
+        return codec.nack_frame(append.n, append.code, code_of(append.code).sentence, seq)
+    if status is Status.RETRY:
+        return codec.retry_frame(append.n, append.code, append.after_ms)
+    assert status is Status.UNRESOLVED
+    return codec.unresolved_frame(append.n)
+
+
+class Sessions:
+    """All sessions of this server, and the writing of their cursors."""
+
+    def __init__(self, pump: Pump, link: RedisLink) -> None:
+        self._pump = pump
+        self._link = link
+        self._users: dict[int, dict[str, Session]] = {}
+        self._moved: set[Session] = set()
+        self._releasing = 0
+        self._unreleased: list[Session] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def releasing(self) -> int:
+        """Sessions whose end is not written yet."""
+        return self._releasing
+
+    def all(self) -> list[Session]:
+        return [session for devices in self._users.values() for session in devices.values()]
+
+    def of_user(self, user: int) -> Iterable[Session]:
+        return list(self._users.get(user, {}).values())
+
+    def get(self, user: int, device: str) -> Session | None:
+        return self._users.get(user, {}).get(device)
+
+    def add(self, session: Session) -> Session | None:
+        """The session holds its device now; returns the one of this server that did before."""
+        devices = self._users.setdefault(session.user, {})
+        old = devices.get(session.device)
+        devices[session.device] = session
+        if old is None:
+            self._count += 1
+        else:
+            old.held_by_other = True
+        return old
+
+    def remove(self, session: Session) -> None:
+        """The connection has ended: write its cursors, then give the device up (compare-and-delete, I14)."""
+        self.flush_cursors(session)
+        devices = self._users.get(session.user, {})
+        if devices.get(session.device) is session:
+            del devices[session.device]
+            self._count -= 1
+            if not devices:
+                self._users.pop(session.user, None)
+        if not session.held_by_other:
+            self._release(session)
+
+    def _release(self, session: Session) -> None:
+        self._releasing += 1
+        flow = store.release(session.user, session.device, session.record, session.user not in self._users)
+        self._link.run(flow, lambda outcome: self._released(session, outcome))
+
+    def _released(self, session: Session, outcome: object) -> None:
+        self._releasing -= 1
+        if isinstance(outcome, StoreUnavailable) and len(self._unreleased) < MAX_UNRELEASED:
+            self._unreleased.append(session)
+
+    def store_back(self) -> None:
+        """Do what could not be written while the store was away."""
+        unreleased, self._unreleased = self._unreleased, []
+        for session in unreleased:
+            self._release(session)
+
+    def move_cursor(self, session: Session, conversation: str, seq: int) -> None:
+        """Note what the device has shown; written with others a little later (I15)."""
+        if session.cursors is None:
+            session.cursors = {}
+            if not self._moved:
+                self._pump.timers.after(CURSOR_FLUSH_S, self._flush_all)
+            self._moved.add(session)
+        if seq > session.cursors.get(conversation, 0):
+            session.cursors[conversation] = seq
+
+    def _flush_all(self) -> None:
+        moved, self._moved = self._moved, set()
+        for session in moved:
+            self.flush_cursors(session)
+
+    def flush_cursors(self, session: Session) -> None:
+        """Write what this session has shown, now."""
+        cursors, session.cursors = session.cursors, None
+        if cursors:
+            flow = store.move_cursors(session.user, session.device, session.record, session.ephemeral, cursors)
+            self._link.run(flow, _ignore)
+
+
+def _ignore(outcome: object) -> None:
+    """A cursor that could not be written is announced again by the device itself."""

@@ -1,0 +1,44 @@
+"""Settings of one IM server."""
+
+import ipaddress
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """What an IM server is told at its start. Ports may be 0: any free one.
+
+    `advertise_host` is the address that clients are sent to, when it is not the one listened on.
+    """
+
+    server_id: str
+    redis_url: str
+    secret: bytes
+    host: str = "127.0.0.1"
+    port: int = 11211
+    http_host: str = "127.0.0.1"
+    http_port: int = 0
+    advertise_host: str | None = None
+    zookeeper: str | None = None
+    legacy: bool = False
+    allow_plaintext: bool = False
+    ready_file: str | None = None
+
+    def refusal(self) -> str | None:
+        """Why these settings are not accepted, in one sentence; None if they are."""
+        if not self.allow_plaintext and not is_loopback(self.host):
+            return (
+                f"Clients would send passwords and messages in plain text to {self.host}: "
+                "listen on 127.0.0.1, or allow it with --allow-plaintext."
+            )
+        return None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,146 @@
+"""`cim chat` on a double of the SDK, as a program: what is sent in the chat tells the double what to do.
+
+====================  ========================================================================================
+`@say NAME TEXT`     someone writes (both with Python's escapes; a `~` before the name: unverified)
+`@whisper NAME TEXT` the same in private
+`@replay A B`        the lobby's messages A to B are delivered
+`@away`              the connection is lost; SIGUSR1 brings it back and stores what waits
+`@refuse`            this message is refused
+`@close`             the connection ends for good
+`@crash`             a bug in the SDK
+====================  ========================================================================================
+
+Everything else is stored.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import trio
+
+from cim_client.errors import CimError
+from cim_client.terminal.program import run
+from cim_common.wire.codes import Code
+
+PASSWORD = "correct horse"
+
+
+class Message(NamedTuple):
+    sender: str
+    text: str
+    seq: int
+    conversation: str = "lobby"
+    client_msg_id: str = ""
+    time: float = 0.0
+    unverified: bool = False
+
+
+class Event(NamedTuple):
+    kind: str
+    state: str = ""
+    server: str = ""
+    retry_in_s: float = 0.0
+    client_msg_id: str = ""
+    sentence: str = ""
+
+
+class Client:
+    user_id = 4294967296
+    device = "d0"
+    server = "s1"
+    token = "token-of-the-double"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.state = "connected"
+        self._seq = 40
+        self._posts = 0
+        self._waiting: list[str] = []
+        self._messages_in, self._messages_out = trio.open_memory_channel[Message](1_000)
+        self._events_in, self._events_out = trio.open_memory_channel[Event](1_000)
+        self._events_in.send_nowait(Event("connection", "connected", "s1"))
+
+    async def post(self, to: str, text: str) -> str:
+        await trio.lowlevel.checkpoint()
+        self._posts += 1
+        client_msg_id = f"{self.user_id}:{self.device}:{self._posts}"
+        command, _, rest = text.partition(" ")
+        match command:
+            case "@away":
+                self.state = "reconnecting"
+                self._events_in.send_nowait(Event("connection", "reconnecting", retry_in_s=2.0))
+            case "@say" | "@whisper":
+                name, said = rest.encode("latin-1", "backslashreplace").decode("unicode_escape").split(" ", 1)
+                self._say(name, said, "d-1-2" if command == "@whisper" else "lobby")
+            case "@replay":
+                first, last = rest.split()
+                for seq in range(int(first), int(last) + 1):
+                    self._messages_in.send_nowait(Message("bob", f"earlier {seq}", seq, time=time.time()))
+            case "@refuse":
+                raise CimError(Code.NO_SUCH_USER, Code.NO_SUCH_USER.sentence)
+            case "@close":
+                self._events_in.send_nowait(Event("connection", "closed", sentence=Code.TAKEN_OVER.sentence))
+                self._events_in.close()
+                return client_msg_id
+            case "@crash":
+                raise ZeroDivisionError("a bug")
+        self._waiting.append(client_msg_id)
+        if self.state == "connected":
+            self._store()
+        return client_msg_id
+
+    async def back(self) -> None:
+        with trio.open_signal_receiver(signal.SIGUSR1) as signals:
+            async for _ in signals:
+                self.state = "connected"
+                self._events_in.send_nowait(Event("connection", "connected", "s2"))
+                self._store()
+
+    async def history(self, to: str, limit: int) -> Sequence[Message]:
+        await trio.lowlevel.checkpoint()
+        lines = int(os.environ.get("DOUBLE_HISTORY", "3"))
+        return [Message("bob", f"earlier {seq}", seq, time=time.time()) for seq in range(40, 40 - lines, -1)]
+
+    async def online(self) -> Sequence[str]:
+        await trio.lowlevel.checkpoint()
+        return [self.name, "bob", "car\x1b[2Jol"]
+
+    def messages(self) -> AsyncIterator[Message]:
+        return self._messages_out.__aiter__()
+
+    def events(self) -> AsyncIterator[Event]:
+        return self._events_out.__aiter__()
+
+    def _say(self, name: str, text: str, conversation: str) -> None:
+        self._seq += 1
+        message = Message(name.lstrip("~"), text, self._seq, conversation, time=time.time())
+        self._messages_in.send_nowait(message._replace(unverified=name.startswith("~")))
+
+    def _store(self) -> None:
+        for client_msg_id in self._waiting:
+            self._events_in.send_nowait(Event("stored", client_msg_id=client_msg_id))
+        self._waiting.clear()
+
+
+@asynccontextmanager
+async def connect(
+    route: str, *, name: str, password: str | None, token: str | None, register: bool, data_dir: str | None
+) -> AsyncIterator[Client]:
+    if token is not None and token != Client.token:
+        raise CimError(Code.BAD_TOKEN, Code.BAD_TOKEN.sentence)
+    if token is None and password != PASSWORD:
+        raise CimError(Code.WRONG_PASSWORD, Code.WRONG_PASSWORD.sentence)
+    client = Client(name)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(client.back)
+        yield client
+        nursery.cancel_scope.cancel()
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1], sys.argv[2], sys.argv[3], connect=connect))

@@ -1,0 +1,108 @@
+"""Accounts on this machine, and asking for passwords."""
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cim_client.terminal.login import Account, LoginFailed, known_password, name_taken, new_password
+
+
+def answers(*typed: str) -> tuple[list[str], Callable[[str], str]]:
+    """Someone who types these; what was asked."""
+    asked: list[str] = []
+    left = iter(typed)
+
+    def ask(prompt: str) -> str:
+        asked.append(prompt)
+        return next(left)
+
+    return asked, ask
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_the_token_is_for_its_owner_only(tmp_path: Path) -> None:
+    account = Account(str(tmp_path), "http://h:1", "alice")
+    account.make_folder()
+    assert account.token() is None
+    account.keep_token("first")
+    account.keep_token("second")
+    assert account.token() == "second"
+    assert [file.name for file in account.folder.iterdir()] == ["token"]
+    assert mode(account.folder / "token") == 0o600
+    assert mode(account.folder) == 0o700
+    account.forget_token()
+    account.forget_token()
+    assert account.token() is None
+
+
+def test_one_folder_per_route_and_name(tmp_path: Path) -> None:
+    folders = {
+        Account(str(tmp_path), route, name).folder
+        for route in ("http://h:1", "http://h:2")
+        for name in ("alice", "../alice", "Алиса", "a/b", "", "x" * 300, "\udcff")
+    }
+    assert len(folders) == 14
+    assert {folder.parent for folder in folders} == {tmp_path / "chat"}
+    assert Account(str(tmp_path), "http://h:1/", "a").folder == Account(str(tmp_path), "http://h:1", "a").folder
+
+
+def test_the_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert Account(None, "http://h:1", "alice").folder.parent == tmp_path / "cim" / "chat"
+
+
+def test_a_new_password_is_asked_twice() -> None:
+    asked, ask = answers("secret words", "secret words")
+    assert new_password("alice", ask) == "secret words"
+    assert asked == ["alice is a new name. Choose a password: ", "The same again: "]
+
+
+def test_a_mismatch_starts_again_three_times_at_most() -> None:
+    asked, ask = answers("a", "b", "c", "c")
+    assert new_password("alice", ask) == "c"
+    asked, ask = answers("a", "b", "a", "b", "a", "b", "a", "a")
+    with pytest.raises(LoginFailed):
+        new_password("alice", ask)
+    assert len(asked) == 6
+
+
+def test_a_known_name_is_asked_once() -> None:
+    asked, ask = answers("secret")
+    assert known_password("al\x1bice", ask) == "secret"
+    assert asked == ["Password for al␛ice: "]
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_the_route_says_whether_a_name_is_taken(route: Any, taken: bool) -> None:
+    route.answer = (200, b'{"taken": %s}' % str(taken).lower().encode())
+    assert name_taken(route.url, "a/ü b") is taken
+    assert route.paths == ["/v1/names/a%2F%C3%BC%20b"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        ((400, b'{"title": "Bad", "detail": "That is not a usable\\u001b[2J user name."}'), "usable␛[2J user name."),
+        ((502, b"<html>"), "answered 502"),
+        ((200, b"<html>"), "is not a CIM route"),
+        ((200, b"[]"), "is not a CIM route"),
+    ],
+)
+def test_other_answers_are_one_sentence(route: Any, answer: tuple[int, bytes], sentence: str) -> None:
+    route.answer = answer
+    with pytest.raises(LoginFailed) as failed:
+        name_taken(route.url, "alice")
+    assert sentence in str(failed.value)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://[", "ftp:/x", "nonsense", "http://127.0.0.1:99999"])
+def test_no_route_is_one_sentence(url: str) -> None:
+    with pytest.raises(LoginFailed) as failed:
+        name_taken(url, "alice")
+    assert "\n" not in str(failed.value)

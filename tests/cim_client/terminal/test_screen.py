@@ -1,0 +1,83 @@
+"""States of one's own messages and of the connection."""
+
+from cim_client.terminal.lines import plain
+from cim_client.terminal.screen import MAX_EARLY, MAX_PENDING_ROWS, Connection, Screen, Settlement
+
+
+class Clock:
+    now = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def texts(lines: list[list[tuple[str, str]]]) -> list[str]:
+    return [plain(line)[6:] for line in lines]
+
+
+def test_pending_until_stored() -> None:
+    screen = Screen("alice", now=Clock())
+    key = screen.sending("hello", None)
+    assert texts(screen.pending_rows()) == ["me: hello  · pending"]
+    assert screen.posted(key, "1:d:1") == []
+    assert screen.pending == 1
+    assert texts(screen.settled("1:d:1", Settlement())) == ["me: hello  ✓"]
+    assert screen.pending == 0
+    assert screen.pending_rows() == []
+
+
+def test_stored_before_post_has_returned() -> None:
+    screen = Screen("alice", now=Clock())
+    key = screen.sending("hello", "bob")
+    assert screen.settled("1:d:1", Settlement()) == []
+    assert texts(screen.posted(key, "1:d:1")) == ["me → bob: hello  ✓"]
+
+
+def test_a_failure_says_why() -> None:
+    screen = Screen("alice", now=Clock())
+    key = screen.sending("hello", "nobody")
+    shown = screen.settled_key(key, Settlement("There is no user of that name."))
+    assert texts(shown)[0] == "me → nobody: hello  ✗ not sent"
+    assert plain(shown[1]) == "* There is no user of that name."
+
+
+def test_settlements_of_an_earlier_run_are_bounded() -> None:
+    screen = Screen("alice", now=Clock())
+    for n in range(MAX_EARLY + 1):
+        assert screen.settled(f"1:d:{n}", Settlement()) == []
+    key = screen.sending("hello", None)
+    assert screen.posted(key, "1:d:0") == []
+
+
+def test_many_pending_messages_are_counted() -> None:
+    screen = Screen("alice", now=Clock())
+    for n in range(MAX_PENDING_ROWS + 3):
+        screen.sending(str(n), None)
+    rows = screen.pending_rows()
+    assert len(rows) == MAX_PENDING_ROWS + 1
+    assert plain(rows[-1]) == "* and 3 more pending"
+    assert " 8 pending " in screen.toolbar()
+
+
+def test_the_toolbar_follows_the_connection() -> None:
+    clock = Clock()
+    screen = Screen("alice", now=clock)
+    screen.connection = Connection("connected", "s1")
+    assert screen.toolbar() == " alice · connected to s1 · :all lists the commands"
+    screen.connection = Connection("reconnecting", retry_at=clock.now + 2.2)
+    assert screen.connection_state() == "reconnecting in 2 s"
+    clock.now += 3
+    assert screen.connection_state() == "reconnecting"
+    screen.connection = Connection("closed", reason="gone\x1b[2J")
+    assert screen.connection_state() == "closed: gone␛[2J"
+
+
+def test_farewell_tells_kept_from_lost() -> None:
+    screen = Screen("alice", now=Clock())
+    assert screen.farewell() is None
+    screen.posted(screen.sending("kept", None), "1:d:1")
+    screen.sending("not even posted", None)
+    farewell = screen.farewell()
+    assert farewell is not None
+    assert "1 not known to be stored" in farewell
+    assert "1 not sent" in farewell

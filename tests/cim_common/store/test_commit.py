@@ -1,0 +1,223 @@
+"""The append script through the group commit, on a real Redis: I1 to I8, one by one."""
+
+from typing import Any
+
+from cim_common import ids
+from cim_common.store import conversations, interest, keys
+from cim_common.store.commit import MAX_WAIT_S, MAX_WAITING
+from cim_common.store.flow import StoreError, StoreUnavailable
+from cim_common.wire import codec
+from cim_common.wire.codes import Code
+from cim_common.wire.doorbell_pb2 import Doorbell
+
+ALICE = ids.MIN_USER_ID + 5
+BOB = ids.MIN_USER_ID + 9
+DIRECT = ids.direct(ALICE, BOB)
+
+
+def test_seqs_are_gapless_and_in_the_order_of_n(committer: Any) -> None:
+    answers = committer.commit(*[committer.append(n, n - 1, f"text {n}") for n in range(1, 6)])
+    assert answers == [("STORED", seq, 0) for seq in range(1, 6)]
+    page = committer.store.run(conversations.page_up(DIRECT, 0))
+    assert [codec.decode_entry(entry).text for _, entry in page.entries] == [f"text {n}" for n in range(1, 6)]
+
+
+def test_a_resent_n_gets_the_seq_it_has(committer: Any, new_committer: Any) -> None:
+    committer.commit(*[committer.append(n, n - 1, f"text {n}") for n in range(1, 6)])
+    other = new_committer("s2:e")
+    resent = [other.append(n, n - 1, f"text {n}") for n in (5, 2, 4, 1)]
+    assert other.commit(*resent) == [("KNOWN", seq, 0) for seq in (5, 2, 4, 1)]
+    assert committer.store.command("XLEN", keys.log(DIRECT)) == 5
+
+
+def test_a_reply_lost_between_redis_and_server_does_not_double(committer: Any, new_committer: Any) -> None:
+    committer.group.submit(committer.append(1, 0, "hello"))
+    committer.commit()
+    committer.group.submit(committer.append(2, 1, "once"))
+    write = committer.group.next_write(1)
+    assert write is not None
+    committer.store.connection.send_packed_command([write[0]])
+    committer.store.connection.read_response()
+    (unknown,) = committer.group.fail(StoreUnavailable("the connection was cut"))
+    assert (unknown.status.name, unknown.code) == ("RETRY", Code.OUTCOME_UNKNOWN)
+    assert new_committer().commit(committer.append(2, 1, "once")) == [("KNOWN", 2, 0)]
+
+
+def test_other_content_under_the_same_n_is_id_reused(committer: Any) -> None:
+    committer.commit(committer.append(1, 0, "a"), committer.append(2, 1, "b"))
+    assert committer.commit(committer.append(1, 0, "other")) == [("REFUSED", 1, Code.ID_REUSED)]
+    assert committer.commit(committer.append(2, 1, "other")) == [("REFUSED", 2, Code.ID_REUSED)]
+
+
+def test_a_message_whose_predecessor_is_missing_waits(committer: Any) -> None:
+    committer.commit(committer.append(1, 0, "a"))
+    assert committer.commit(committer.append(5, 3, "c")) == [("RETRY", 0, Code.OUT_OF_ORDER)]
+    assert committer.commit(committer.append(3, 1, "b"), committer.append(5, 3, "c")) == [
+        ("STORED", 2, 0),
+        ("STORED", 3, 0),
+    ]
+
+
+def test_a_given_up_n_that_comes_late_is_superseded(committer: Any) -> None:
+    committer.commit(committer.append(1, 0, "a"), committer.append(3, 1, "c"))
+    assert committer.commit(committer.append(2, 1, "late")) == [("REFUSED", 0, Code.SUPERSEDED)]
+    assert committer.store.command("XLEN", keys.log(DIRECT)) == 2
+
+
+def test_a_chain_that_was_trimmed_is_unresolved(committer: Any) -> None:
+    committer.commit(*[committer.append(n, n - 1, f"text {n}") for n in range(1, 6)])
+    committer.store.command("XTRIM", keys.log(DIRECT), "MINID", "4-0")
+    assert committer.commit(committer.append(2, 1, "text 2")) == [("UNRESOLVED", 0, 0)]
+    assert committer.commit(committer.append(4, 3, "text 4")) == [("KNOWN", 4, 0)]
+
+
+def test_a_chain_longer_than_the_walk_is_unresolved(committer: Any) -> None:
+    committer.commit(*[committer.append(n, n - 1, f"text {n}") for n in range(1, 71)])
+    assert committer.commit(committer.append(7, 6, "text 7")) == [("KNOWN", 7, 0)]
+    assert committer.commit(committer.append(6, 5, "text 6")) == [("UNRESOLVED", 0, 0)]
+
+
+def test_the_blocked_are_refused_and_stay_refused(committer: Any) -> None:
+    committer.commit(committer.append(1, 0, "a"))
+    committer.store.command("HSET", keys.conv(DIRECT), f"m:{ALICE}", "b")
+    assert committer.commit(committer.append(2, 1, "b")) == [("REFUSED", 0, Code.BLOCKED)]
+    committer.store.command("HSET", keys.conv(DIRECT), f"m:{ALICE}", "m")
+    assert committer.commit(committer.append(2, 1, "b")) == [("REFUSED", 0, Code.BLOCKED)]
+    assert committer.commit(committer.append(3, 2, "c")) == [("STORED", 2, 0)]
+
+
+def test_strangers_and_unknown_conversations_are_refused(committer: Any) -> None:
+    committer.commit(committer.append(1, 0, "a"))
+    stranger = committer.append(1, 0, "x", user=ids.MIN_USER_ID + 77)
+    nowhere = committer.append(1, 0, "x", conversation="g-unknown")
+    nobody = committer.append(2, 0, "x", conversation=ids.direct(ALICE, ids.MIN_USER_ID + 78))
+    committer.commit(stranger, nowhere, nobody)
+    assert [append.code for append in (stranger, nowhere, nobody)] == [
+        Code.NOT_A_MEMBER,
+        Code.NO_SUCH_CONVERSATION,
+        Code.NO_SUCH_USER,
+    ]
+
+
+def test_an_idempotency_key_is_stored_once(committer: Any) -> None:
+    def keyed(text: str) -> Any:
+        return committer.append(0, 0, text, device="http", key="k1")
+
+    assert committer.commit(keyed("a")) == [("STORED", 1, 0)]
+    assert committer.commit(keyed("a"), keyed("b")) == [("KNOWN", 1, 0), ("REFUSED", 1, Code.ID_REUSED)]
+
+
+def test_too_many_too_fast_are_told_when(committer: Any) -> None:
+    flood = [committer.append(n, n - 1, "x") for n in range(1, 2300)]
+    committer.commit(*flood)
+    stored = [append for append in flood if append.status.name == "STORED"]
+    limited = [append for append in flood if append.code == Code.SENDER_LIMIT]
+    assert 2000 <= len(stored) < 2299
+    assert limited
+    assert all(append.after_ms > 0 for append in limited)
+    assert [append.seq for append in stored] == list(range(1, len(stored) + 1))
+
+
+def test_both_lists_hold_a_direct_conversation_before_its_first_ack(committer: Any) -> None:
+    committer.commit(committer.append(1, 0, "first"))
+    for user in (ALICE, BOB):
+        assert committer.store.command("ZSCORE", keys.conversations(user), DIRECT) is not None
+    assert committer.store.command("HGET", keys.conv(DIRECT), "t") is None
+
+
+def test_whoever_finds_a_todo_finishes_it_before_answering(committer: Any, store: Any) -> None:
+    flow = conversations.open_direct(DIRECT, 1)
+    commands = next(flow)
+    commands = flow.send(store.execute(commands))
+    store.execute(commands)  # created; the process dies before it writes the lists
+    assert store.command("ZSCORE", keys.conversations(BOB), DIRECT) is None
+    assert store.run(conversations.overdue(10_000)) == [DIRECT]
+    committer.commit(committer.append(1, 0, "first"))
+    assert store.command("ZSCORE", keys.conversations(BOB), DIRECT) is not None
+    assert store.run(conversations.overdue(10_000)) == []
+
+
+def test_interested_servers_are_rung_and_dead_ones_forgotten(new_committer: Any, store: Any) -> None:
+    mine = new_committer("s1:e1")
+    mine.commit(mine.append(1, 0, "first"))
+    for server in ("s1:e1", "s2:e2", "dead:e0"):
+        store.run(interest.take(DIRECT, server, 7))
+    mine.commit(mine.append(2, 1, "second"))
+    bells = mine.group.doorbells()
+    assert bells is not None
+    store.command("XADD", keys.push("s2:e2"), "*", "d", "")
+    store.connection.send_packed_command([bells[0]])
+    assert [store.connection.read_response() is not None for _ in range(bells[1])] == [True]
+    bell = Doorbell.FromString(store.command("XRANGE", keys.push("s2:e2"), "-", "+")[-1][1][1])
+    assert [(ring.conversation, ring.seq) for ring in bell.rings] == [(DIRECT, 2)]
+    assert codec.decode_entry(bell.rings[0].entry).text == "second"
+    assert store.command("HKEYS", keys.interest(DIRECT)) == [b"s1:e1", b"s2:e2"]
+
+
+def test_a_damaged_conversation_does_not_hold_up_others(committer: Any, store: Any) -> None:
+    committer.commit(committer.append(1, 0, "a"))
+    store.command("SET", keys.senders(ids.LOBBY), "damaged")
+    bad, good = committer.append(1, 0, "x", conversation=ids.LOBBY), committer.append(2, 1, "b")
+    committer.group.submit(bad)
+    committer.group.submit(good)
+    settled = []
+    while (write := committer.group.next_write(1)) is not None:
+        store.connection.send_packed_command([write[0]])
+        try:
+            done, _ = committer.group.complete(store.connection.read_response())
+        except Exception as error:  # redis-py raises the script's error
+            done = committer.group.fail(StoreError(str(error)))
+        settled += done
+    assert [(append.status.name, append.code) for append in settled] == [("RETRY", Code.INTERNAL), ("STORED", 0)]
+
+
+def test_what_waited_too_long_is_never_committed(committer: Any) -> None:
+    append = committer.append(1, 0, "old")
+    committer.group.submit(append)
+    assert committer.group.expired(append.since + MAX_WAIT_S - 0.1) == []
+    assert committer.group.expired(append.since + MAX_WAIT_S + 0.1) == [append]
+    assert append.status.name == "RETRY"
+    assert committer.group.next_write(1) is None
+
+
+def test_the_queue_is_bounded(committer: Any) -> None:
+    for n in range(1, MAX_WAITING + 1):
+        assert committer.group.submit(committer.append(n, n - 1, "x"))
+    late = committer.append(MAX_WAITING + 1, MAX_WAITING, "x")
+    assert not committer.group.submit(late)
+    assert (late.status.name, late.code) == ("RETRY", Code.OVERLOADED)
+    drained = committer.group.drain(Code.STORE_UNAVAILABLE)
+    assert len(drained) == MAX_WAITING
+    assert committer.group.next_write(1) is None
+
+
+def test_a_direct_message_costs_seven_commands_and_five_keys(committer: Any, store: Any) -> None:
+    committer.commit(committer.append(1, 0, "a"))
+    store.command("CONFIG", "RESETSTAT")
+    write = None
+    committer.group.submit(committer.append(2, 1, "b"))
+    write = committer.group.next_write(1)
+    assert write is not None
+    assert write[0].count(b"EVALSHA") == 1
+    assert b"\r\n$1\r\n5\r\n" in write[0]
+    store.connection.send_packed_command([write[0]])
+    committer.group.complete(store.connection.read_response())
+    info = store.command("INFO", "commandstats").decode()
+    calls = {
+        line.split(":")[0].removeprefix("cmdstat_"): int(line.split("calls=")[1].split(",")[0])
+        for line in info.splitlines()
+        if line.startswith("cmdstat_") and "config" not in line and "evalsha" not in line
+    }
+    assert sum(calls.values()) == 7
+    assert set(calls) == {"hmget", "hget", "xadd", "hset", "zincrby", "zadd"}
+
+
+def test_all_keys_of_a_conversation_share_a_slot(store: Any) -> None:
+    names = [keys.log(DIRECT), keys.conv(DIRECT), keys.senders(DIRECT), keys.interest(DIRECT)]
+    names += [keys.recent(ids.conversation_bucket(DIRECT)), keys.todo(ids.conversation_bucket(DIRECT))]
+    names += [keys.idempotency(DIRECT, ALICE, "k")]
+    users = [keys.user(ALICE), keys.sessions(ALICE), keys.devices(ALICE), keys.conversations(ALICE)]
+    users += [keys.cursors(ALICE, "d"), keys.marks(ALICE)]
+    for group in (names, users):
+        tags = {name[name.index("{") : name.index("}") + 1] for name in group}
+        assert len(tags) == 1
