@@ -17,7 +17,7 @@ MAX_NAME_LENGTH = 32
 MAX_DISPLAY_NAME_LENGTH = 64
 
 RESERVED = frozenset(
-    ("admin", "all", "cim", "everyone", "here", "legacy", "lobby", "me", "null", "operator", "route", "server", "system")
+    ("admin", "all", "cim", "everyone", "here", "legacy", "lobby", "me", "operator", "route", "server", "system")
 )
 """Canonical names that mean something else, or would be taken for it."""
 

@@ -15,14 +15,17 @@ from cim_common.store import push
 from cim_common.store.clock import StoreClock
 from cim_common.store.flow import Flow
 from cim_common.store.recent import RecentReader
+from cim_server.audit import Audit
 from cim_server.conversations import Conversations
 from cim_server.pump import Pump
 from cim_server.redis_link import RedisLink
-from cim_server.takeovers import Takeovers
 
 log = structlog.get_logger()
 
 ROUND_S = 3.0
+CERTAIN_S = 0.1
+"""A conversation behind by what is just on its way is not behind."""
+
 SWEEP_EVERY = 2
 """Rounds between two sweeps of unfinished two-slot changes (I13)."""
 
@@ -36,14 +39,14 @@ class AntiEntropy:
         link: RedisLink,
         clock: StoreClock,
         conversations: Conversations,
-        takeovers: Takeovers,
+        audit: Audit,
         server: str,
     ) -> None:
         self._pump = pump
         self._link = link
         self._clock = clock
         self._conversations = conversations
-        self._takeovers = takeovers
+        self._audit = audit
         self._server = server
         self._recent = RecentReader()
         self._round = 0
@@ -66,10 +69,10 @@ class AntiEntropy:
         self._round += 1
         self._link.run(self._flow(), self._finished)
 
-    def _flow(self) -> Flow[list[str]]:
+    def _flow(self) -> Flow[list[tuple[str, int]]]:
         (there,) = yield [push.renew(self._server)]
         if not there:
-            self._takeovers.check_all()
+            self._audit.run_now()
         yield from self._clock.adjust()
         if self._round % SWEEP_EVERY == 0:
             for conversation in (yield from store.overdue(self._clock.now_ms())):
@@ -81,7 +84,7 @@ class AntiEntropy:
             if conversation.id in grown or (uncertain and ids.conversation_bucket(conversation.id) in uncertain)
         ]
         heads = (yield from store.heads(behind)) if behind else []
-        return [name for name, head in zip(behind, heads, strict=True) if self._is_behind(name, head)]
+        return [item for item in zip(behind, heads, strict=True) if self._is_behind(*item)]
 
     def _is_behind(self, name: str, head: int) -> bool:
         conversation = self._conversations.get(name)
@@ -90,10 +93,15 @@ class AntiEntropy:
     def _finished(self, outcome: Any) -> None:
         self._running = False
         if not isinstance(outcome, list):
-            return
-        for name in outcome:
+            self._recent.forget()
+        elif outcome:
+            self._pump.timers.after(CERTAIN_S, lambda: self._repair(outcome))
+
+    def _repair(self, behind: list[tuple[str, int]]) -> None:
+        """What is still missing was not on its way: read it, and have us rung again."""
+        for name, head in behind:
             conversation = self._conversations.get(name)
-            if conversation is not None and not conversation.early:
+            if conversation is not None and conversation.held and conversation.applied < head:
                 self.repaired += 1
                 self._conversations.renew_interest(conversation)
                 self._conversations.catch_up(conversation)

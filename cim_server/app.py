@@ -32,6 +32,7 @@ from cim_common.wire.doorbell_pb2 import Doorbell
 from cim_common.wire.messages import GoAway
 from cim_server import http, status
 from cim_server.anti_entropy import AntiEntropy
+from cim_server.audit import Audit, supersede
 from cim_server.channel import Channel, Listener
 from cim_server.commit import CommitWorker
 from cim_server.conversations import Conversations
@@ -42,7 +43,6 @@ from cim_server.redis_link import RedisLink
 from cim_server.requests import Requests
 from cim_server.sessions import Session, Sessions
 from cim_server.settings import ServerSettings
-from cim_server.takeovers import Takeovers
 
 log = structlog.get_logger()
 
@@ -67,6 +67,7 @@ class App:
         self._stopping = trio.Event()
         self._starting = trio.CancelScope()
         self._serving = False
+        self._unlisted = False
         self.epoch = f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(3)}"
         self.ref = f"{settings.server_id}:{self.epoch}"
         self.liveness = Liveness()
@@ -81,7 +82,7 @@ class App:
             self.pump, self.commit_link, GroupCommit(self.ref, self.liveness.is_dead), self.clock, self._applied
         )
         self.sessions = Sessions(self.pump, self.commit_link)
-        self.takeovers = Takeovers(self.read_link, self.sessions)
+        self.audit = Audit(self.read_link, self.sessions)
         self.legacy = LegacyDoor(self.pump, self.read_link, self.commit_link, self.clock, self.sessions, self.ref)
         self.conversations = Conversations(self.pump, self.read_link, self.ref, self.legacy.deliver)
         self.legacy.conversations = self.conversations
@@ -90,10 +91,10 @@ class App:
             Tokens(settings.secret), (settings.server_id, self.ref), self.legacy if settings.legacy else None,
         )  # fmt: skip
         self.push_reader = PushReader(
-            self.pump, settings.redis_url, self.ref, self._rung, self.takeovers.check_all
+            self.pump, settings.redis_url, self.ref, self._rung, self.audit.run_now
         )
         self.anti_entropy = AntiEntropy(
-            self.pump, self.read_link, self.clock, self.conversations, self.takeovers, self.ref
+            self.pump, self.read_link, self.clock, self.conversations, self.audit, self.ref
         )
 
     # -- what the parts tell each other ------------------------------------------------------------------
@@ -110,7 +111,9 @@ class App:
         for ring in doorbell.rings:
             self.conversations.apply(ring.conversation, ring.seq, ring.entry)
         for takeover in doorbell.takeovers:
-            self.takeovers.taken_over(takeover.user, takeover.device, takeover.connection)
+            holder = self.sessions.get(takeover.user, takeover.device)
+            if holder is not None and holder.record.connection == takeover.connection:
+                supersede(holder)
         for changed in doorbell.lists:
             for session in self.sessions.of_user(changed.user):
                 session.channel.door.list_changed(session, changed.version)
@@ -127,6 +130,13 @@ class App:
     def registry_changed(self, servers: tuple[Server, ...]) -> None:
         self.liveness.update((server.id, server.epoch) for server in servers)
         self.others = tuple(server for server in servers if server.ref != self.ref)
+        listed = len(self.others) < len(servers)
+        if listed and self._unlisted:
+            # Whoever saw us leave may have dropped our interest and taken our sessions for dead.
+            self.conversations.renew_all()
+            self.audit.run_now()
+            self.anti_entropy.run_now()
+        self._unlisted = not listed
 
     # -- start and end -----------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from cim_common.store import interest
 from cim_common.store.conversations import LogPage
 from cim_common.wire import codec
 from cim_common.wire.codes import Code
+from cim_common.wire.limits import MAX_PAGE_BYTES
 from cim_common.wire.messages import Failed, Head
 from cim_server.channel import Channel
 from cim_server.pump import Pump
@@ -176,6 +177,11 @@ class Conversations:
             if channel in conversation.syncing:
                 self._read_page(conversation, channel, cursor)
 
+    def renew_all(self) -> None:
+        """Others may have taken this server for dead and dropped its entries."""
+        for conversation in self.held():
+            self.renew_interest(conversation)
+
     def renew_interest(self, conversation: Conversation) -> None:
         """Register again: we were behind without having been rung, so our entry may be gone."""
         flow = interest.take(conversation.id, self._server, conversation.generation)
@@ -204,7 +210,9 @@ class Conversations:
         full = end < page.head
         if not full and end < conversation.applied and conversation.tail:
             rest = [item for item in conversation.tail if item[0] > end]
-            if rest and rest[0][0] == end + 1 and rest[-1][0] == conversation.applied:
+            size = sum(len(entry) for _, entry in entries) + sum(len(entry) for _, entry in rest)
+            complete = rest and rest[0][0] == end + 1 and rest[-1][0] == conversation.applied
+            if complete and size <= MAX_PAGE_BYTES:
                 entries, end = [*entries, *rest], conversation.applied
         live = not full and end >= conversation.applied
         conversation.incarnation = page.incarnation
@@ -264,7 +272,7 @@ class Conversations:
 
     def catch_up(self, conversation: Conversation) -> None:
         """Read what is missing from the log and apply it, page by page."""
-        if conversation.reading or not conversation.held:
+        if conversation.reading or self._all.get(conversation.id) is not conversation or not conversation.held:
             return
         conversation.reading = True
         flow = store.page_up(conversation.id, conversation.applied)
@@ -273,7 +281,8 @@ class Conversations:
     def _caught_up(self, conversation: Conversation, page: Any) -> None:
         conversation.reading = False
         if not isinstance(page, LogPage):
-            return  # The next round of anti-entropy tries again.
+            self._pump.timers.after(RETRY_MS / 1000, lambda: self.catch_up(conversation))
+            return
         for seq, entry in page.entries:
             if seq > conversation.applied:
                 early = conversation.early.pop(seq, None) if conversation.early else None

@@ -15,6 +15,7 @@ import structlog
 from cim_common import ids
 from cim_common.store import accounts, sessions
 from cim_common.store import conversations as store
+from cim_common.store.arrivals import DEVICE
 from cim_common.store.clock import StoreClock
 from cim_common.store.flow import Flow
 from cim_common.wire import codec, legacy
@@ -29,7 +30,6 @@ from cim_server.sessions import Session, Sessions
 
 log = structlog.get_logger()
 
-DEVICE = "legacy"
 MAX_BATCH = 100
 MAX_BATCH_BYTES = 48 * 1024
 RETRY_S = 1.0
@@ -42,12 +42,11 @@ class LegacySession(Session):
     that become cursors when the socket has taken the frames.
     """
 
-    __slots__ = ("pending", "positions", "version", "written")
+    __slots__ = ("pending", "positions", "written")
 
     def __init__(self, channel: Channel, user: int, name: str, server: str) -> None:
         super().__init__(channel, user, name, DEVICE, False, server)
         self.conversations = set()
-        self.version = 0
         self.positions: dict[str, int] = {}
         self.pending: list[tuple[str, int, bool, Entry]] = []
         self.written: dict[str, int] = {}
@@ -125,7 +124,7 @@ class LegacyDoor:
         self._list(outcome)
 
     def _list(self, session: LegacySession) -> None:
-        flow = store.list_since(session.user, DEVICE, session.version)
+        flow = store.list_since(session.user, DEVICE, session.list_version)
         self._link.run(flow, lambda outcome: self._listed(session, outcome))
 
     def _listed(self, session: LegacySession, outcome: Any) -> None:
@@ -134,7 +133,7 @@ class LegacyDoor:
         if not isinstance(outcome, tuple):
             self._pump.timers.after(RETRY_S, lambda: self._list(session))
             return
-        listed, session.version, more = outcome
+        listed, session.list_version, more = outcome
         assert session.conversations is not None
         for conversation in listed:
             if conversation.id not in session.conversations:

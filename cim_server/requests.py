@@ -232,7 +232,7 @@ class Requests:
             self._fail(channel, Failed(0, *_reason(Code.OVERLOADED), event.conversation, RETRY_MS))
             return
         session.conversations.add(event.conversation)
-        self._conversations.sync(channel, event.conversation, event.cursor)
+        self._conversations.sync(channel, event.conversation, min(event.cursor, MAX_N))
 
     def page(
         self,
@@ -268,7 +268,7 @@ class Requests:
         if not conversations.may_take_part(event.conversation, session.user):
             self._fail(channel, Failed(event.request, *_reason(Code.NO_SUCH_CONVERSATION), event.conversation))
             return
-        below = event.before or MAX_N
+        below = min(event.before or MAX_N, MAX_N)
         limit = min(max(event.limit, 1), MAX_PAGE_ENTRIES)
         flow = conversations.page_down(event.conversation, below, limit)
         self._link.run(flow, lambda page: self._pulled(channel, event, page))
@@ -299,6 +299,8 @@ class Requests:
             self._unavailable(channel, event.request)
             return
         listed, version, more = outcome
+        session: Session = channel.session
+        session.list_version = max(session.list_version, version)
         channel.enqueue(codec.encode(ConversationsMessage(event.request, tuple(listed), version, more)))
 
     def _resolve(self, channel: Channel, event: Resolve) -> None:
@@ -330,6 +332,7 @@ class Requests:
 
     def list_changed(self, session: Session, version: int) -> None:
         """The user's conversation list has moved on."""
+        session.list_version = max(session.list_version, version)
         session.channel.enqueue(codec.encode(ConversationsChanged(version)))
 
 

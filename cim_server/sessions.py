@@ -28,12 +28,13 @@ class Session:
     """A logged-in connection: who it is, what it syncs, what it was not answered yet.
 
     It owns the appends its channel sends and answers them there. `conversations` holds the ids it syncs,
-    `cursors` what was shown and is not written yet.
+    `cursors` what was shown and is not written yet, `list_version` the newest version of the user's
+    conversation list it has been told of.
     """
 
     __slots__ = (
-        "channel", "conversations", "cursors", "device", "ephemeral", "held_by_other", "meta", "name", "record",
-        "sender", "unanswered", "user",
+        "channel", "conversations", "cursors", "device", "ephemeral", "held_by_other", "list_version", "meta", "name",
+        "record", "sender", "unanswered", "user",
     )  # fmt: skip
 
     def __init__(self, channel: Channel, user: int, name: str, device: str, ephemeral: bool, server: str) -> None:
@@ -48,6 +49,7 @@ class Session:
         self.conversations: set[str] | None = None
         self.cursors: dict[str, int] | None = None
         self.unanswered: dict[str, int] | None = None
+        self.list_version = 0
         self.held_by_other = False
 
     def prepare_sending(self) -> bytes:

@@ -7,7 +7,8 @@ session, with an event loop of its own in a thread, and both sides talk through 
 Why not `patch_stdout`: it prints through `run_in_terminal`, which puts the terminal into cooked mode for that moment.
 What is typed just then is echoed into the scrollback, and a Ctrl-C just then is a signal. Here the prompt is erased,
 lines are written and the prompt is drawn again, all in raw mode; whatever else the process prints takes the same way
-(`_Stray`). No cursor position is requested either, so that the terminal never answers into our input or, later, the shell's.
+(`_Stray`). No cursor position is requested either, so that the terminal never answers into our input or, later, the
+shell's.
 
 Leaving means `Application.exit`, else the terminal stays raw; the settings found at the start are restored besides.
 """
@@ -243,9 +244,10 @@ class PromptConsole:
 
         @keys.add("c-z")
         def _suspend(event: KeyPressEvent) -> None:
+            """To the shell and back. Sent by the main thread, which takes it: so we stop before `kill` returns."""
             self._app.renderer.erase()
-            with self._app.input.cooked_mode():
-                os.kill(0, signal.SIGTSTP)
+            with self._app.input.cooked_mode(), contextlib.suppress(trio.RunFinishedError):
+                trio.from_thread.run_sync(os.kill, 0, signal.SIGTSTP, trio_token=self._token)
             self._app.invalidate()
 
         return keys

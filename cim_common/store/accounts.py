@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from cim_common import ids
 from cim_common.store import keys
 from cim_common.store.flow import Command, Flow
+from cim_common.store.sessions import pairs
 
 MAX_LOGOUTS = 1_000
 MAX_LISTED = 100
@@ -120,15 +121,18 @@ def logout(user: int, device: str) -> Flow[None]:
 def logout_everywhere(user: int) -> Flow[None]:
     """End every session token of a user.
 
-    `tv` rises first and by more than any device's counter can hold, so no version is ever given out twice,
-    wherever this is interrupted and however many do it at once.
+    In one transaction, and by more than any device's counter holds: no version is ever good again.
     """
-    _, fields = yield [
-        ("HINCRBY", keys.user(user), "tv", 2 * MAX_LOGOUTS),
-        ("HKEYS", keys.user(user)),
-    ]
+    (flat,) = yield [("HGETALL", keys.user(user))]
+    fields = dict(pairs(flat))
     counters = [field for field in fields if field.startswith(b"t:")]
-    yield [("HDEL", keys.user(user), "outs", *counters)]
+    rise = int(fields.get(b"outs", 0)) + MAX_LOGOUTS
+    yield [
+        ("MULTI",),
+        ("HINCRBY", keys.user(user), "tv", rise),
+        ("HDEL", keys.user(user), "outs", *counters),
+        ("EXEC",),
+    ]
 
 
 def set_password_hash(user: int, password_hash: str) -> Flow[None]:

@@ -10,6 +10,9 @@ META = "cim:meta"
 NAMES = "cim:names"
 """Sorted set of all canonical names with score 0, for look-ups by prefix: member `name\\0user id`."""
 
+LIMITS = "cim:limit"
+"""Prefix of what the `limits` library keeps: attempts per account, each key for a minute at most."""
+
 SERVERS = "cim:servers"
 """Leases registry: which servers live."""
 

@@ -34,7 +34,7 @@ def check() -> Flow[Metadata]:
     (info,) = yield [("INFO", "server")]
     engine = _engine(info if isinstance(info, bytes) else str(info).encode())
     ours = Metadata(SCHEMA, ids.BUCKETS, engine, "D1")
-    mine = {field: str(value) for field, value in ours._asdict().items()}
+    mine: dict[str, str] = {field: str(value) for field, value in ours._asdict().items()}
     yield [("HSETNX", keys.META, field, value) for field, value in mine.items()]
     (fields,) = yield [("HGETALL", keys.META)]
     found = {field.decode(): value.decode() for field, value in pairs(fields)}
@@ -46,11 +46,11 @@ def check() -> Flow[Metadata]:
             )
     lobby = keys.conv(ids.LOBBY)
     yield [("HSETNX", lobby, "i", new_incarnation())]
-    yield [("HSETNX", lobby, field, value) for field, value in _LOBBY_FIELDS.items()]
+    yield [("HSETNX", lobby, field, value) for field, value in _LOBBY_FIELDS]
     return ours
 
 
-_LOBBY_FIELDS = {"v": 1, "l": 0, "c": 0, "f": 1, "iv": 0, "k": "l"}
+_LOBBY_FIELDS = (("v", "1"), ("l", "0"), ("c", "0"), ("f", "1"), ("iv", "0"), ("k", "l"))
 
 
 def _engine(info: bytes) -> str:

@@ -18,6 +18,10 @@ class RecentReader:
     def __init__(self) -> None:
         self._seen: dict[int, int] = {}
 
+    def forget(self) -> None:
+        """What the last call returned was not made use of: let the next return it again."""
+        self._seen = {}
+
     def grown(self, buckets: Iterable[int]) -> Flow[tuple[set[str], set[int]]]:
         """Conversations that grew since the last call, and buckets of which only that is known that they did."""
         asked = list(buckets)

@@ -1,6 +1,6 @@
 """`cim chat` on a double of the SDK, as a program: what is sent in the chat tells the double what to do.
 
-====================  ========================================================================================
+==================== ===============================================================================
 `@say NAME TEXT`     someone writes (both with Python's escapes; a `~` before the name: unverified)
 `@whisper NAME TEXT` the same in private
 `@replay A B`        the lobby's messages A to B are delivered
@@ -8,7 +8,7 @@
 `@refuse`            this message is refused
 `@close`             the connection ends for good
 `@crash`             a bug in the SDK
-====================  ========================================================================================
+==================== ===============================================================================
 
 Everything else is stored.
 """

@@ -1,5 +1,6 @@
 """The append script through the group commit, on a real Redis: I1 to I8, one by one."""
 
+import time
 from typing import Any
 
 from cim_common import ids
@@ -13,6 +14,10 @@ from cim_common.wire.doorbell_pb2 import Doorbell
 ALICE = ids.MIN_USER_ID + 5
 BOB = ids.MIN_USER_ID + 9
 DIRECT = ids.direct(ALICE, BOB)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def test_seqs_are_gapless_and_in_the_order_of_n(committer: Any) -> None:
@@ -34,7 +39,7 @@ def test_a_reply_lost_between_redis_and_server_does_not_double(committer: Any, n
     committer.group.submit(committer.append(1, 0, "hello"))
     committer.commit()
     committer.group.submit(committer.append(2, 1, "once"))
-    write = committer.group.next_write(1)
+    write = committer.group.next_write(now_ms())
     assert write is not None
     committer.store.connection.send_packed_command([write[0]])
     committer.store.connection.read_response()
@@ -161,7 +166,7 @@ def test_a_damaged_conversation_does_not_hold_up_others(committer: Any, store: A
     committer.group.submit(bad)
     committer.group.submit(good)
     settled = []
-    while (write := committer.group.next_write(1)) is not None:
+    while (write := committer.group.next_write(now_ms())) is not None:
         store.connection.send_packed_command([write[0]])
         try:
             done, _ = committer.group.complete(store.connection.read_response())
@@ -177,7 +182,7 @@ def test_what_waited_too_long_is_never_committed(committer: Any) -> None:
     assert committer.group.expired(append.since + MAX_WAIT_S - 0.1) == []
     assert committer.group.expired(append.since + MAX_WAIT_S + 0.1) == [append]
     assert append.status.name == "RETRY"
-    assert committer.group.next_write(1) is None
+    assert committer.group.next_write(now_ms()) is None
 
 
 def test_the_queue_is_bounded(committer: Any) -> None:
@@ -188,15 +193,14 @@ def test_the_queue_is_bounded(committer: Any) -> None:
     assert (late.status.name, late.code) == ("RETRY", Code.OVERLOADED)
     drained = committer.group.drain(Code.STORE_UNAVAILABLE)
     assert len(drained) == MAX_WAITING
-    assert committer.group.next_write(1) is None
+    assert committer.group.next_write(now_ms()) is None
 
 
 def test_a_direct_message_costs_seven_commands_and_five_keys(committer: Any, store: Any) -> None:
     committer.commit(committer.append(1, 0, "a"))
     store.command("CONFIG", "RESETSTAT")
-    write = None
     committer.group.submit(committer.append(2, 1, "b"))
-    write = committer.group.next_write(1)
+    write = committer.group.next_write(now_ms())
     assert write is not None
     assert write[0].count(b"EVALSHA") == 1
     assert b"\r\n$1\r\n5\r\n" in write[0]

@@ -1,0 +1,78 @@
+"""Route's app factory: the parts put together and every blueprint registered."""
+
+from typing import NoReturn
+
+from flask import Response, request
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+from pydantic import ValidationError
+
+from cim_common import __version__
+from cim_common.registry import Registry
+from cim_common.tokens import Tokens
+from cim_route import accounts, health, legacy, login, messages, presence, problems
+from cim_route.attempts import Attempts
+from cim_route.body import JsonRequest
+from cim_route.parts import Accepts, Parts
+from cim_route.passwords import Passwords
+from cim_route.placement import Placement
+from cim_route.problems import ProblemDocument
+from cim_route.settings import RouteSettings
+from cim_route.store import Store
+
+API_PREFIX = "/v1/"
+
+
+class RouteApp(OpenAPI):
+    """The Flask app of route."""
+
+    request_class = JsonRequest
+
+
+def create_app(
+    settings: RouteSettings,
+    store: Store,
+    registry: Registry,
+    tokens: Tokens,
+    acceptor: Accepts,
+    *,
+    passwords: Passwords | None = None,
+    attempts: Attempts | None = None,
+    placement: Placement | None = None,
+) -> RouteApp:
+    """The WSGI app. What it works with is the caller's: to start before and to close after."""
+    parts = Parts(
+        store,
+        registry,
+        tokens,
+        acceptor,
+        passwords or Passwords(),
+        attempts or Attempts(settings.redis_url),
+        placement or Placement(registry.servers),
+    )
+    app = RouteApp(
+        "cim_route",
+        info=Info(title="CIM", version=__version__),
+        security_schemes={"bearer": {"type": "http", "scheme": "bearer"}},
+        validation_error_model=ProblemDocument,
+        validation_error_callback=_invalid,
+        static_folder=None,
+    )
+    problems.install(app)
+    for module in (accounts, login, messages, presence, health):
+        app.register_api(module.blueprint(parts))
+    if settings.legacy:
+        app.register_blueprint(legacy.blueprint(parts))
+    app.after_request(_private)
+    return app
+
+
+def _invalid(error: ValidationError) -> NoReturn:
+    raise problems.of_validation(error)
+
+
+def _private(response: Response) -> Response:
+    """Answers of the API are about one user, and some hold tokens: no cache keeps them."""
+    if request.path.startswith(API_PREFIX):
+        response.headers["Cache-Control"] = "no-store"
+    return response

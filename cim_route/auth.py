@@ -1,0 +1,50 @@
+"""Who is asking: the account behind the bearer token of a request (I3)."""
+
+from flask import request
+
+from cim_common import ids
+from cim_common.store import accounts
+from cim_common.store.accounts import Login
+from cim_common.tokens import TokenExpired, TokenForged
+from cim_common.wire.codes import Code
+from cim_route.parts import Parts
+from cim_route.problems import Problem
+
+SECURITY: list[dict[str, list[str]]] = [{"bearer": []}]
+"""What OpenAPI says of a call that needs a token."""
+
+
+def bearer() -> str | None:
+    """The token of the request's Authorization header; None when it has no such header.
+
+    Raises:
+        Problem: BAD_TOKEN for another scheme.
+    """
+    header = request.headers.get("Authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer":
+        raise Problem(Code.BAD_TOKEN, "The Authorization header has to be: Bearer, a space, the token.")
+    return token.strip()
+
+
+def signed_in(parts: Parts) -> tuple[Login, str]:
+    """The login behind the request's token, and its device.
+
+    Raises:
+        Problem: BAD_TOKEN.
+    """
+    token = bearer()
+    if token is None:
+        raise Problem(Code.BAD_TOKEN)
+    try:
+        claims = parts.tokens.read_session(token)
+    except (TokenExpired, TokenForged) as error:
+        raise Problem(Code.BAD_TOKEN) from error
+    if not ids.is_device_id(claims.device):
+        raise Problem(Code.BAD_TOKEN)
+    login = parts.store.run(accounts.login(claims.user, claims.device))
+    if login is None or login.version != claims.version or login.account.legacy:
+        raise Problem(Code.BAD_TOKEN)
+    return login, claims.device

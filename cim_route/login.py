@@ -1,0 +1,138 @@
+"""Logging in and out: who it is, which IM server to connect to, and the tokens that prove it there."""
+
+import structlog
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from pydantic import BaseModel, Field
+
+from cim_common import ids
+from cim_common.store import accounts
+from cim_common.store.accounts import Account, Login
+from cim_common.tokens import ConnectClaims, expires_at
+from cim_common.wire.codes import Code
+from cim_route.accounts import canonical
+from cim_route.auth import SECURITY, bearer, signed_in
+from cim_route.parts import Parts
+from cim_route.placement import NoServer
+from cim_route.problems import Problem
+
+log = structlog.get_logger()
+
+NO_SERVER_RETRY_S = 2.0
+OTHER_DOORS = frozenset(("http", "legacy"))
+"""Device ids under which the store keeps what HTTP calls and legacy clients send."""
+
+
+class LoginBody(BaseModel):
+    name: str | None = Field(None, examples=["alice"])
+    password: str | None = None
+    device_id: str | None = Field(None, description="1 to 32 of 0-9 and a-z; a new one is made when absent")
+    exclude: list[str] = Field([], max_length=16, description='servers to avoid, as "host:port"')
+
+
+class ServerAddress(BaseModel):
+    id: str
+    host: str
+    port: int
+
+
+class LoggedIn(BaseModel):
+    user_id: str
+    name: str
+    device_id: str
+    token: str = Field(description="for this API and the next login")
+    token_expires_at: int = Field(description="Unix time in seconds")
+    connect_token: str = Field(description="for the first frame to the IM server")
+    connect_expires_at: int = Field(description="Unix time in seconds")
+    server: ServerAddress
+
+
+def blueprint(parts: Parts) -> APIBlueprint:
+    """`/v1/login`, `/v1/logout`."""
+    bp = APIBlueprint("login", __name__, url_prefix="/v1", abp_tags=[Tag(name="login")])
+
+    @bp.post(
+        "/login",
+        summary="Log in with name and password, or with the token of an earlier login",
+        security=[*SECURITY, {}],
+        responses={200: LoggedIn},
+    )
+    def login(body: LoginBody) -> dict[str, object]:
+        if bearer() is not None:
+            found, device = _by_token(parts, body)
+        else:
+            found, device = _by_password(parts, body)
+        return _answer(parts, found, device, body.exclude)
+
+    @bp.post("/logout", summary="End this device's token", security=SECURITY, responses={204: None})
+    def logout() -> tuple[str, int]:
+        found, device = signed_in(parts)
+        parts.store.run(accounts.logout(found.account.id, device))
+        return "", 204
+
+    return bp
+
+
+def _by_token(parts: Parts, body: LoginBody) -> tuple[Login, str]:
+    """The device is the token's, whatever the body says."""
+    if body.name is not None or body.password is not None:
+        raise Problem(Code.BAD_REQUEST, "Log in with a token or with name and password, not with both.", status=422)
+    found, device = signed_in(parts)
+    parts.attempts.right(found.account.name)
+    return found, device
+
+
+def _by_password(parts: Parts, body: LoginBody) -> tuple[Login, str]:
+    if body.name is None or body.password is None:
+        raise Problem(Code.BAD_REQUEST, "A login needs name and password, or a bearer token.", status=422)
+    device = ids.new_device_id() if body.device_id is None else body.device_id
+    if not ids.is_device_id(device) or device in OTHER_DOORS:
+        raise Problem(Code.BAD_REQUEST, "device_id: 1 to 32 of 0-9 and a-z.", status=422)
+    account = _authenticated(parts, canonical(body.name), body.password)
+    found = parts.store.run(accounts.login(account.id, device))
+    if found is None:
+        raise Problem(Code.WRONG_PASSWORD)
+    return found, device
+
+
+def _authenticated(parts: Parts, name: str, password: str) -> Account:
+    """The account, if the password is its own; the limits come before the hashing.
+
+    Raises:
+        Problem: TOO_MANY_ATTEMPTS, OVERLOADED, WRONG_PASSWORD, LEGACY_ACCOUNT.
+    """
+    parts.attempts.check(name)
+    account = parts.store.run(accounts.by_name(name))
+    if account is not None and account.legacy:
+        raise Problem(Code.LEGACY_ACCOUNT)
+    password_hash = account.password_hash if account is not None else None
+    right = parts.passwords.verify(password_hash, password, last_check=lambda: parts.attempts.check(name))
+    if not right or account is None or password_hash is None:
+        parts.attempts.wrong(name)
+        raise Problem(Code.WRONG_PASSWORD)
+    parts.attempts.right(name)
+    parts.store.run(accounts.index(account))
+    if parts.passwords.outdated(password_hash):
+        parts.store.run(accounts.set_password_hash(account.id, parts.passwords.hash_again(password)))
+    return account
+
+
+def _answer(parts: Parts, found: Login, device: str, exclude: list[str]) -> dict[str, object]:
+    account = found.account
+    try:
+        server = parts.placement.choose(exclude)
+    except NoServer as error:
+        raise Problem(Code.NO_SERVER, after_s=NO_SERVER_RETRY_S) from error
+    token = parts.tokens.session(account.id, device, found.version)
+    connect_token = parts.tokens.connect(ConnectClaims(account.id, account.name, device))
+    log.debug("logged_in", user=account.id, device=device, server=server.id)
+    return LoggedIn(
+        user_id=str(account.id),
+        name=account.name,
+        device_id=device,
+        token=token,
+        token_expires_at=expires_at(token),
+        connect_token=connect_token,
+        connect_expires_at=expires_at(connect_token),
+        server=ServerAddress(id=server.id, host=server.host, port=server.tcp_port),
+    ).model_dump()

@@ -1,0 +1,166 @@
+"""Route's app over a real Redis, with a registry and an acceptor that the tests hold in their hands."""
+
+import itertools
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from argon2 import PasswordHasher
+from flask.testing import FlaskClient
+
+from cim_common.registry import Server
+from cim_common.tokens import Tokens
+from cim_route.acceptor import Refused, Stored
+from cim_route.app import RouteApp, create_app
+from cim_route.attempts import Attempts
+from cim_route.passwords import Passwords
+from cim_route.settings import RouteSettings
+from cim_route.store import Store
+
+SECRET = b"0123456789abcdef0123456789abcdef"
+PASSWORD = "correct horse"
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+class Registered:
+    """A registry whose list is set by the test."""
+
+    def __init__(self) -> None:
+        self.list: tuple[Server, ...] = ()
+
+    def servers(self) -> tuple[Server, ...]:
+        return self.list
+
+
+class Sent(NamedTuple):
+    sender: int
+    sender_name: str
+    conversation: str
+    text: str
+    message_key: str
+    own_key: bool
+
+
+class Accepted:
+    """Remembers what was sent and gives the seqs of one log; raises what it is told to, once each."""
+
+    def __init__(self) -> None:
+        self.sent: list[Sent] = []
+        self.refusals: list[Refused] = []
+
+    def send(
+        self,
+        sender: int,
+        sender_name: str,
+        conversation: str,
+        text: str,
+        *,
+        message_key: str,
+        own_key: bool = False,
+        unverified: bool = False,
+        timeout_s: float = 10.0,
+    ) -> Stored:
+        assert not unverified
+        return self._take(Sent(sender, sender_name, conversation, text, message_key, own_key))
+
+    def send_all(
+        self,
+        sender: int,
+        sender_name: str,
+        conversation: str,
+        texts: list[str],
+        *,
+        message_key: str,
+        own_key: bool = False,
+        unverified: bool = False,
+        timeout_s: float = 10.0,
+    ) -> list[Stored]:
+        assert unverified
+        return [
+            self._take(Sent(sender, sender_name, conversation, text, message_key, own_key)) for text in texts
+        ]
+
+    def _take(self, sent: Sent) -> Stored:
+        self.sent.append(sent)
+        if self.refusals:
+            raise self.refusals.pop(0)
+        return Stored(len(self.sent))
+
+
+class Route(NamedTuple):
+    """One app with what a test wants to reach in it."""
+
+    app: RouteApp
+    store: Store
+    registry: Registered
+    tokens: Tokens
+    acceptor: Accepted
+
+    def client(self) -> FlaskClient:
+        return self.app.test_client()
+
+    def register(self, name: str) -> str:
+        answer = self.client().post("/v1/register", json={"name": name, "password": PASSWORD})
+        assert answer.status_code == 201, answer.json
+        user: str = answer.json["user_id"]
+        return user
+
+    def login(self, name: str, **body: Any) -> dict[str, Any]:
+        answer = self.client().post("/v1/login", json={"name": name, "password": PASSWORD, **body})
+        assert answer.status_code == 200, answer.json
+        found: dict[str, Any] = answer.json
+        return found
+
+    def bearer(self, name: str) -> dict[str, str]:
+        """The Authorization header of a new account."""
+        self.register(name)
+        return {"Authorization": f"Bearer {self.login(name)['token']}"}
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """Stands for the TCP port of an IM server."""
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as sock:
+        yield sock
+
+
+@pytest.fixture
+def make_server() -> Callable[..., Server]:
+    numbers = itertools.count(1)
+
+    def make(port: int, load: int = 0, name: str | None = None) -> Server:
+        return Server(name or f"s{next(numbers)}", "000001", "127.0.0.1", port, 1, load, "0")
+
+    return make
+
+
+@pytest.fixture
+def make_route(redis_url: str) -> Iterator[Callable[..., Route]]:
+    """Makes apps over one Redis; keyword arguments go to RouteSettings and create_app."""
+    closing: list[Store | Attempts] = []
+
+    def make(url: str = redis_url, legacy: bool = False, **parts: Any) -> Route:
+        settings = RouteSettings(redis_url=url, secret=SECRET, legacy=legacy)
+        store, attempts = Store(url), parts.pop("attempts", None) or Attempts(url)
+        closing.extend((store, attempts))
+        route = Route(RouteApp("x"), store, Registered(), Tokens(SECRET), Accepted())
+        parts.setdefault("passwords", Passwords(CHEAP))
+        app = create_app(
+            settings, store, route.registry, route.tokens, route.acceptor, attempts=attempts, **parts
+        )
+        return route._replace(app=app)
+
+    yield make
+    for part in closing:
+        part.close()
+
+
+@pytest.fixture
+def route(
+    make_route: Callable[..., Route], listener: socket.socket, make_server: Callable[..., Server]
+) -> Route:
+    """An app with one live server."""
+    made = make_route()
+    made.registry.list = (make_server(listener.getsockname()[1]),)
+    return made
