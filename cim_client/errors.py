@@ -1,0 +1,37 @@
+"""What the SDK raises: one family, each error with a numbered code and a sentence."""
+
+from cim_common.wire.codes import Code
+
+
+class CimError(Exception):
+    """Something the caller has to know. `code` is a number of `cim_common.wire.codes.Code`."""
+
+    def __init__(self, code: int, message: str = "") -> None:
+        self.code = _known(code)
+        super().__init__(message or (self.code.sentence if isinstance(self.code, Code) else f"Code {code}."))
+
+
+class Refused(CimError):
+    """The request was refused for good; a message refused was never stored and never will be."""
+
+
+class OutcomeUnknown(CimError):
+    """A message was given up: it may have been stored or not, and is not tried again."""
+
+    def __init__(self, message: str = "No answer in time; the message may have been stored.") -> None:
+        super().__init__(Code.OUTCOME_UNKNOWN, message)
+
+
+class Closed(CimError):
+    """The client has ended, by itself or because it was told to (`code`)."""
+
+
+class Unavailable(CimError):
+    """Nobody answered in time; trying again later may help."""
+
+
+def _known(code: int) -> int:
+    try:
+        return Code(code)  # type: ignore[call-arg]
+    except ValueError:
+        return code

@@ -1,0 +1,175 @@
+"""What has to be sent: numbers, order, the window, and going back. No I/O.
+
+Each conversation has a lane of unsettled messages in the order of their numbers (I5). A message's `after` is the
+unsettled message before it; what was settled or given up is skipped. At most `WINDOW` of a lane are on the wire;
+a RETRY sends everything from that message on again, in order, after the time it names; so does a new connection.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from cim_common.wire.messages import Send
+
+WINDOW = 32
+"""Half of what the server allows: a resend may overlap what it repeats."""
+
+MAX_QUEUED = 10_000
+OUT_OF_ORDER_S = 0.05
+"""How soon to try again what had to wait for an earlier message."""
+
+
+class Settled(NamedTuple):
+    """How a message ended: `code` 0 is stored."""
+
+    code: int
+    seq: int
+    message: str = ""
+
+
+class Outgoing:
+    """One message until it is settled; `done` is called once."""
+
+    __slots__ = ("conversation", "deadline", "done", "n", "saved", "sent", "text", "to")
+
+    def __init__(
+        self, n: int, to: str, text: str, deadline: float | None, done: Callable[["Outgoing", Settled], None]
+    ) -> None:
+        self.n = n
+        self.to = to
+        self.text = text
+        self.deadline = deadline
+        self.done = done
+        self.conversation = ""
+        self.sent = False
+        self.saved = False
+
+
+class _Lane:
+    __slots__ = ("paused_until", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: list[Outgoing] = []
+        self.paused_until = 0.0
+
+
+class Outbox:
+    """All unsettled messages of a device."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[str, _Lane] = {}
+        self._by_n: dict[int, Outgoing] = {}
+        self._unresolved: dict[str, list[Outgoing]] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_n) + sum(map(len, self._unresolved.values()))
+
+    def unresolved(self) -> list[str]:
+        """Names whose conversation is not known yet, with messages for it."""
+        return list(self._unresolved)
+
+    def add(self, message: Outgoing, conversation: str | None) -> None:
+        """Queue a message; without its conversation it waits for `resolved`."""
+        if conversation is None:
+            self._unresolved.setdefault(message.to, []).append(message)
+        else:
+            self._queue(message, conversation)
+
+    def _queue(self, message: Outgoing, conversation: str) -> None:
+        message.conversation = conversation
+        lane = self._lanes.setdefault(conversation, _Lane())
+        index = len(lane.waiting)
+        while index and lane.waiting[index - 1].n > message.n:
+            index -= 1
+        lane.waiting.insert(index, message)
+        self._by_n[message.n] = message
+
+    def resolved(self, to: str, conversation: str) -> None:
+        for message in self._unresolved.pop(to, ()):
+            self._queue(message, conversation)
+
+    def unresolvable(self, to: str) -> list[Outgoing]:
+        """There is no such name: what was meant for it, no longer queued."""
+        return self._unresolved.pop(to, [])
+
+    def frames(self, now: float) -> list[Send]:
+        """What to write now."""
+        sends: list[Send] = []
+        for lane in self._lanes.values():
+            if lane.paused_until > now:
+                continue
+            after = 0
+            for message in lane.waiting[:WINDOW]:
+                if not message.sent:
+                    message.sent = True
+                    sends.append(Send(message.conversation, message.n, after, message.text))
+                after = message.n
+        return sends
+
+    def next_due(self) -> float | None:
+        """When a pause ends, if one does."""
+        return min((lane.paused_until for lane in self._lanes.values() if lane.paused_until), default=None)
+
+    def settle(self, n: int) -> Outgoing | None:
+        """A message is stored, refused or given up; None if it is settled already."""
+        message = self._by_n.pop(n, None)
+        if message is None:
+            return None
+        lane = self._lanes[message.conversation]
+        lane.waiting.remove(message)
+        if not lane.waiting:
+            del self._lanes[message.conversation]
+        return message
+
+    def give_up(self, message: Outgoing) -> bool:
+        """Take a message out whether it was sent or not; False if it is settled already."""
+        if self._by_n.get(message.n) is message:
+            self.settle(message.n)
+            return True
+        waiting = self._unresolved.get(message.to, [])
+        if message in waiting:
+            waiting.remove(message)
+            if not waiting:
+                del self._unresolved[message.to]
+            return True
+        return False
+
+    def retry(self, n: int, after_s: float, now: float) -> None:
+        """Not now: this message and all behind it go again, in order."""
+        message = self._by_n.get(n)
+        if message is None:
+            return
+        lane = self._lanes[message.conversation]
+        lane.paused_until = max(lane.paused_until, now + max(after_s, OUT_OF_ORDER_S))
+        for behind in lane.waiting[lane.waiting.index(message) :]:
+            behind.sent = False
+
+    def get(self, n: int) -> Outgoing | None:
+        return self._by_n.get(n)
+
+    def disconnected(self) -> None:
+        """Nothing is on the wire any more; silence means unknown, so everything goes again (I7)."""
+        for lane in self._lanes.values():
+            lane.paused_until = 0.0
+            for message in lane.waiting:
+                message.sent = False
+
+    def overdue(self, now: float) -> list[Outgoing]:
+        """Messages whose time is up."""
+        queued = [*self._by_n.values(), *(m for waiting in self._unresolved.values() for m in waiting)]
+        return [message for message in queued if message.deadline is not None and message.deadline <= now]
+
+    def renumber(self, next_n: Callable[[], int]) -> list[tuple[int, Outgoing]]:
+        """The device has a new id: everything unsettled gets new numbers, in order. Returns (old n, message)."""
+        changed = [(message.n, message) for message in sorted(self._by_n.values(), key=lambda message: message.n)]
+        self._by_n = {}
+        for _, message in changed:
+            message.n = next_n()
+            message.sent = False
+            self._by_n[message.n] = message
+        return changed
+
+    def drain(self) -> list[Outgoing]:
+        """The client ends: all that is unsettled."""
+        drained = [*self._by_n.values(), *(m for waiting in self._unresolved.values() for m in waiting)]
+        self._lanes, self._by_n, self._unresolved = {}, {}, {}
+        return drained

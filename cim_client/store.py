@@ -1,0 +1,198 @@
+"""What a device keeps: its id, its numbers, its positions and what it still has to send.
+
+In SQLite under a folder, or in memory for an ephemeral device. One file is one device; whoever opens the folder
+second gets another file, and so is another device: two programs must never use the numbers of one.
+"""
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import IO, NamedTuple, Protocol
+
+from cim_common import ids
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - only where there is no POSIX locking
+    fcntl = None  # type: ignore[assignment]
+
+SCHEMA = 1
+NUMBERS_RESERVED = 1_000
+"""Numbers are reserved in blocks, so that a send need not write; the rest of a block is skipped at a restart."""
+
+MAX_DEVICES = 20
+
+
+class Saved(NamedTuple):
+    """A message that was posted and not yet settled."""
+
+    n: int
+    to: str
+    text: str
+
+
+class LocalStore(Protocol):
+    """What the SDK needs kept. All methods are quick and may be called on the event loop."""
+
+    device: str
+    ephemeral: bool
+
+    def next_n(self) -> int: ...
+    def position(self, conversation: str) -> int | None: ...
+    def set_positions(self, positions: Iterable[tuple[str, int]]) -> None: ...
+    def save(self, message: Saved) -> None: ...
+    def forget(self, n: int) -> None: ...
+    def saved(self) -> list[Saved]: ...
+    def new_device(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class MemoryStore:
+    """An ephemeral device."""
+
+    ephemeral = True
+
+    def __init__(self) -> None:
+        self.device = ids.new_device_id()
+        self._n = 0
+        self._positions: dict[str, int] = {}
+
+    def next_n(self) -> int:
+        self._n += 1
+        return self._n
+
+    def position(self, conversation: str) -> int | None:
+        return self._positions.get(conversation)
+
+    def set_positions(self, positions: Iterable[tuple[str, int]]) -> None:
+        self._positions.update(positions)
+
+    def save(self, message: Saved) -> None:
+        """Nothing outlives the process."""
+
+    def forget(self, n: int) -> None:
+        """Nothing was kept."""
+
+    def saved(self) -> list[Saved]:
+        return []
+
+    def new_device(self) -> None:
+        self.device = ids.new_device_id()
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS positions (conversation TEXT PRIMARY KEY, seq INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS outbox (n INTEGER PRIMARY KEY, recipient TEXT NOT NULL, text TEXT NOT NULL);
+"""
+
+
+class SqliteStore:
+    """A device with a file of its own, locked while it is open."""
+
+    ephemeral = False
+
+    def __init__(self, path: Path, lock: IO[bytes]) -> None:
+        self._lock = lock
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.executescript(_TABLES)
+        self._check_schema(path)
+        self.device = self._fact("device") or ""
+        if not self.device:
+            self.new_device()
+        self._n = self._reserved = int(self._fact("n") or 0)
+
+    def _check_schema(self, path: Path) -> None:
+        found = self._fact("schema")
+        if found is None:
+            self._set_fact("schema", str(SCHEMA))
+        elif found != str(SCHEMA):
+            raise ValueError(f"{path} has schema {found}; this program knows {SCHEMA}: use the newer program.")
+
+    def _fact(self, name: str) -> str | None:
+        row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _set_fact(self, name: str, value: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    def next_n(self) -> int:
+        if self._n >= self._reserved:
+            self._reserved = self._n + NUMBERS_RESERVED
+            self._set_fact("n", str(self._reserved))
+        self._n += 1
+        return self._n
+
+    def position(self, conversation: str) -> int | None:
+        row = self._db.execute("SELECT seq FROM positions WHERE conversation = ?", (conversation,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def set_positions(self, positions: Iterable[tuple[str, int]]) -> None:
+        self._db.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?)", positions)
+
+    def save(self, message: Saved) -> None:
+        self._db.execute("INSERT OR REPLACE INTO outbox VALUES (?, ?, ?)", message)
+
+    def forget(self, n: int) -> None:
+        self._db.execute("DELETE FROM outbox WHERE n = ?", (n,))
+
+    def saved(self) -> list[Saved]:
+        return [Saved(*row) for row in self._db.execute("SELECT n, recipient, text FROM outbox ORDER BY n")]
+
+    def new_device(self) -> None:
+        self.device = ids.new_device_id()
+        self._set_fact("device", self.device)
+
+    def close(self) -> None:
+        self._db.close()
+        self._lock.close()
+
+    def __enter__(self) -> "SqliteStore":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_store(data_dir: str | os.PathLike[str] | None, route: str, name: str) -> LocalStore:
+    """The store of an account of a cluster: the first device of the folder that nobody else has open.
+
+    Raises:
+        OSError: the folder cannot be used, or all of its devices are in use.
+        ValueError: the folder was written by a newer program.
+    """
+    if data_dir is None:
+        return MemoryStore()
+    account = hashlib.sha256(f"{route}\0{name}".encode()).hexdigest()[:16]
+    folder = Path(data_dir) / account
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for index in range(MAX_DEVICES):
+        lock = _try_lock(folder / f"device-{index}.lock")
+        if lock is not None:
+            path = folder / f"device-{index}.db"
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            return SqliteStore(path, lock)
+    raise OSError(f"All {MAX_DEVICES} devices in {folder} are in use.")
+
+
+def _try_lock(path: Path) -> IO[bytes] | None:
+    """An exclusive lock that ends with the process, or None when somebody else has it."""
+    file = os.fdopen(os.open(path, os.O_CREAT | os.O_RDWR, 0o600), "r+b")
+    if fcntl is None:
+        return file
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
