@@ -1,8 +1,10 @@
 """Whether route is up, and whether it can work."""
 
+from typing import Any
+
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from cim_common.store.flow import Flow, StoreError, StoreUnavailable
 from cim_common.wire.codes import Code
@@ -14,6 +16,11 @@ class Health(BaseModel):
     status: str
 
 
+class Ready(BaseModel):
+    status: str
+    servers: int = Field(description="IM servers that logins are sent to")
+
+
 def blueprint(parts: Parts) -> APIBlueprint:
     """`/healthz`, `/readyz`."""
     bp = APIBlueprint("health", __name__, abp_tags=[Tag(name="health")])
@@ -22,8 +29,8 @@ def blueprint(parts: Parts) -> APIBlueprint:
     def healthz() -> dict[str, str]:
         return Health(status="ok").model_dump()
 
-    @bp.get("/readyz", summary="Logins work; 503 says in `missing` what does not answer", responses={200: Health})
-    def readyz() -> dict[str, str]:
+    @bp.get("/readyz", summary="Logins work; 503 says in `missing` what does not answer", responses={200: Ready})
+    def readyz() -> dict[str, Any]:
         missing = [] if _store_answers(parts) else ["store"]
         if not parts.registry.servers():
             missing.append("servers")
@@ -31,7 +38,7 @@ def blueprint(parts: Parts) -> APIBlueprint:
             code = Code.STORE_UNAVAILABLE if "store" in missing else Code.NO_SERVER
             detail = f"Missing: {', '.join(missing)}."
             raise Problem(code, detail, after_s=STORE_RETRY_S, more={"missing": missing})
-        return Health(status="ready").model_dump()
+        return Ready(status="ready", servers=len(parts.registry.servers())).model_dump()
 
     return bp
 

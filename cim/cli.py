@@ -1,0 +1,224 @@
+"""The `cim` command. Programs are imported when they are run: `cim --help` stays quick."""
+
+import ipaddress
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from cim_common import __version__
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+HELP = {"help_option_names": ["-h", "--help"]}
+
+
+class Address(click.ParamType):
+    """HOST:PORT; an IPv6 host stands in brackets."""
+
+    name = "host:port"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        if isinstance(value, tuple):
+            return value
+        host, _, port = str(value).rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 65_535:
+            self.fail(f"{value!r} is not HOST:PORT, such as 127.0.0.1:8083", param, ctx)
+        return host.strip("[]"), int(port)
+
+
+def _option(*names: str, **settings: Any) -> Callable[[F], F]:
+    """An option that is an environment variable as well: --server-port is CIM_SERVER_PORT."""
+    longest = next(name for name in names if name.startswith("--")).split("/")[0]
+    variable = "CIM_" + longest.removeprefix("--").replace("-", "_").upper()
+    return click.option(*names, envvar=variable, show_envvar=True, **settings)
+
+
+@click.group(context_settings=HELP)
+def main() -> None:
+    """CIM: an instant-messaging cluster that loses nothing it has acknowledged.
+
+    \b
+    Start a whole cluster on this machine:   cim up
+    Chat, in another terminal:               cim chat alice
+    """
+
+
+@main.command()
+def version() -> None:
+    """Print the version.
+
+    \b
+    Example:  cim version
+    """
+    click.echo(f"cim {__version__}")
+
+
+def _default_data() -> str:
+    return os.path.join(os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share"), "cim", "cluster")
+
+
+@main.command()
+@_option("--servers", type=click.IntRange(1, 64), default=2, show_default=True, help="Number of IM servers.")
+@_option("--route", type=Address(), default="127.0.0.1:8083", show_default=True, help="Where route listens.")
+@_option(
+    "--server-port", type=click.IntRange(0, 65_535), default=11211, show_default=True,
+    help="Port of the first IM server; more servers take the next ones. 0: free ones.",
+)  # fmt: skip
+@_option("--data", type=click.Path(file_okay=False), default=_default_data, help="Data folder.  [default: user's data folder]")
+@_option("--redis", metavar="URL", help="Use this Redis instead of the embedded one.")
+@_option("--zookeeper", metavar="HOSTS", help="Use this ZooKeeper as registry instead of leases in Redis.")
+@_option("--legacy/--no-legacy", default=False, help="Serve CIM's Java clients, whose accounts have no password.")
+@_option("--allow-plaintext", is_flag=True, help="Allow a --route host that others can reach, without TLS.")
+@_option("--advertise", metavar="HOST", help="Host that clients are sent to, when it is not the one of --route.")
+@_option("--ready-file", type=click.Path(dir_okay=False), help="Gets one JSON object once everything answers.")
+def up(
+    servers: int, route: tuple[str, int], server_port: int, data: str, redis: str | None, zookeeper: str | None,
+    legacy: bool, allow_plaintext: bool, advertise: str | None, ready_file: str | None,
+) -> None:  # fmt: skip
+    """Run a whole cluster on this machine: route, IM servers, Redis, registry.
+
+    The data stays in the data folder and is there at the next start. Ctrl-C stops everything.
+
+    \b
+    Examples:
+      cim up
+      cim up --servers 4 --route 127.0.0.1:9000 --data ./mydata
+      cim up --route 127.0.0.1:0 --server-port 0 --ready-file ready.json
+    """
+    from cim.up import UpSettings, run
+
+    _check_plaintext(route[0], allow_plaintext)
+    settings = UpSettings(
+        Path(data).expanduser().absolute(), servers, *route, server_port, redis, zookeeper, legacy, allow_plaintext,
+        advertise, Path(ready_file).absolute() if ready_file else None,
+    )  # fmt: skip
+    sys.exit(run(settings))
+
+
+def _check_plaintext(host: str, allowed: bool) -> None:
+    """Passwords and messages do not leave the machine in plain text unless that was asked for by name."""
+    try:
+        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = False
+    if not (local or allowed):
+        raise click.ClickException(
+            f"Passwords and messages would travel in plain text to {host}: listen on 127.0.0.1, "
+            "or allow it with --allow-plaintext."
+        )
+
+
+_redis = _option("--redis", metavar="URL", required=True, help="The cluster's Redis.")
+_zookeeper = _option("--zookeeper", metavar="HOSTS", help="The cluster's ZooKeeper. Without: leases in Redis.")
+_secret = _option(
+    "--secret-file", type=click.Path(exists=True, dir_okay=False), required=True,
+    help="File of mode 0600 with the cluster's secret, the same for all its programs.",
+)  # fmt: skip
+_legacy = _option("--legacy/--no-legacy", default=False, help="Serve CIM's Java clients.")
+_ready = _option("--ready-file", type=click.Path(dir_okay=False), help="Gets a JSON object once this answers.")
+_plaintext = _option("--allow-plaintext", is_flag=True, help="Listen where others can reach it, without TLS.")
+
+
+@main.command()
+@_option("--id", "server_id", help="Name of this server in the cluster.  [default: the advertised address]")
+@_redis
+@_zookeeper
+@_secret
+@_option("--listen", type=Address(), default="127.0.0.1:11211", show_default=True, help="Where clients connect.")
+@_option("--http", type=Address(), default="127.0.0.1:8081", show_default=True, help="Health and internal calls.")
+@_option("--advertise", metavar="HOST", help="Host that clients are sent to.  [default: that of --listen]")
+@_legacy
+@_plaintext
+@_ready
+def server(
+    server_id: str | None, redis: str, zookeeper: str | None, secret_file: str, listen: tuple[str, int],
+    http: tuple[str, int], advertise: str | None, legacy: bool, allow_plaintext: bool, ready_file: str | None,
+) -> None:  # fmt: skip
+    """Run one IM server of a cluster.
+
+    \b
+    Example:
+      cim server --redis redis://10.0.0.5:6379/0 --zookeeper 10.0.0.6:2181 --secret-file /etc/cim/secret \\
+                 --listen 127.0.0.1:11211 --http 127.0.0.1:8081
+    """
+    from cim import logs
+    from cim_server.app import run
+    from cim_server.settings import ServerSettings
+
+    logs.configure()
+    name = server_id or f"{advertise or listen[0]}:{listen[1]}"
+    settings = ServerSettings(
+        server_id=name, redis_url=redis, secret=_read_secret(secret_file), host=listen[0], port=listen[1],
+        http_host=http[0], http_port=http[1], advertise_host=advertise, zookeeper=zookeeper, legacy=legacy,
+        allow_plaintext=allow_plaintext, ready_file=ready_file,
+    )  # fmt: skip
+    if legacy:
+        click.echo("WARNING: legacy clients are served: their accounts have no password.", err=True)
+    sys.exit(run(settings))
+
+
+@main.command()
+@_redis
+@_zookeeper
+@_secret
+@_option("--listen", type=Address(), default="127.0.0.1:8083", show_default=True, help="Where the HTTP API is.")
+@_legacy
+@_plaintext
+@_option("--operator-token-file", type=click.Path(dir_okay=False), help="File with the token of operators' calls.")
+@_ready
+def route(
+    redis: str, zookeeper: str | None, secret_file: str, listen: tuple[str, int], legacy: bool, allow_plaintext: bool,
+    operator_token_file: str | None, ready_file: str | None,
+) -> None:  # fmt: skip
+    """Run route: accounts, logins and the HTTP API of a cluster.
+
+    \b
+    Example:
+      cim route --redis redis://10.0.0.5:6379/0 --zookeeper 10.0.0.6:2181 --secret-file /etc/cim/secret
+    """
+    from cim import logs
+    from cim_route.serve import run
+    from cim_route.settings import RouteSettings
+
+    _check_plaintext(listen[0], allow_plaintext)
+    logs.configure()
+    settings = RouteSettings(
+        redis_url=redis, secret=_read_secret(secret_file), host=listen[0], port=listen[1], zookeeper=zookeeper,
+        legacy=legacy, operator_token_file=operator_token_file, ready_file=ready_file,
+    )  # fmt: skip
+    if legacy:
+        click.echo("WARNING: legacy clients are served: their accounts have no password.", err=True)
+    sys.exit(run(settings))
+
+
+def _read_secret(path: str) -> bytes:
+    from cim.data_folder import FolderError, read_secret
+
+    try:
+        return read_secret(Path(path))
+    except FolderError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command()
+@click.argument("name")
+@_option("--route", metavar="URL", default="http://127.0.0.1:8083", show_default=True, help="The cluster's route.")
+@_option("--data", type=click.Path(file_okay=False), help="Where tokens and positions are kept.  [default: user's data folder]")
+def chat(name: str, route: str, data: str | None) -> None:
+    """Chat in this terminal as NAME.
+
+    A new name is registered: the password is asked twice. Text goes to everyone in the lobby, `bob;;hello` or
+    `/to bob hello` to bob alone. `:all` lists the commands, `:q!` leaves.
+
+    \b
+    Examples:
+      cim chat alice
+      cim chat bob --route http://127.0.0.1:9000
+    """
+    from cim_client.terminal import run
+
+    sys.exit(run(name, route, data))
