@@ -11,9 +11,9 @@
 import contextlib
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import trio
 
@@ -26,6 +26,8 @@ from cim_client.store import LocalStore, Saved, open_store
 from cim_common import ids
 from cim_common.wire import messages as wire
 from cim_common.wire.codes import Code
+
+T = TypeVar("T")
 
 CURSOR_EVERY_S = 1.0
 CLOSE_S = 2.0
@@ -78,6 +80,45 @@ class Event(NamedTuple):
     seq: int = 0
     code: int = 0
     text: str = ""
+
+
+class _Stream(Generic[T]):
+    """An async iterator over what a function returns, until it returns None; may be left at any time."""
+
+    def __init__(self, following: Callable[[], Awaitable[T | None]]) -> None:
+        self._following = following
+
+    def __aiter__(self) -> "_Stream[T]":
+        return self
+
+    async def __anext__(self) -> T:
+        item = await self._following()
+        if item is None:
+            raise StopAsyncIteration
+        return item
+
+
+class _History:
+    """Reads a log page by page, newest first."""
+
+    def __init__(self, client: "Client", to: str, limit: int, before: int) -> None:
+        self._client = client
+        self._to = to
+        self._left = limit
+        self._before = before
+        self._page: deque[Message] = deque()
+        self._ended = False
+
+    async def next(self) -> Message | None:
+        while not self._page and self._left > 0 and not self._ended:
+            page = await self._client.pull(self._to, self._before, self._left)
+            self._page.extend(_message(page.conversation, entry) for entry in page.entries if entry.kind == 0)
+            self._before = page.end
+            self._ended = not page.entries or page.end <= 1
+        if not self._page or self._left <= 0:
+            return None
+        self._left -= 1
+        return self._page.popleft()
 
 
 class _Request:
@@ -220,34 +261,36 @@ class Client:
 
     # -- receiving ---------------------------------------------------------------------------------------
 
-    async def messages(self) -> AsyncIterator[Message]:
+    def messages(self) -> AsyncIterator[Message]:
         """Messages as they come, each once, in order per conversation; ends when the client closes.
 
         A message counts as shown when the next one is asked for.
         """
+        return _Stream(self._next_message)
+
+    async def _next_message(self) -> Message | None:
+        await trio.lowlevel.checkpoint()
         while True:
             item = self._inbox.next_message()
             self._note_moved()
-            if item is None:
-                if self._closed or self._error is not None:
-                    return
-                arrived = self._arrived
-                await arrived.wait()
-                continue
-            self._link.wake()
-            await trio.lowlevel.checkpoint()
-            yield _message(*item)
+            if item is not None:
+                self._link.wake()
+                return _message(*item)
+            if self._closed or self._error is not None:
+                return None
+            await self._arrived.wait()
 
-    async def events(self) -> AsyncIterator[Event]:
+    def events(self) -> AsyncIterator[Event]:
         """What happens, the last 1,000 of it; ends when the client closes."""
-        while True:
-            if self._events:
-                yield self._events.popleft()
-            elif self._closed or self._error is not None:
-                return
-            else:
-                happened = self._happened
-                await happened.wait()
+        return _Stream(self._next_event)
+
+    async def _next_event(self) -> Event | None:
+        await trio.lowlevel.checkpoint()
+        while not self._events:
+            if self._closed or self._error is not None:
+                return None
+            await self._happened.wait()
+        return self._events.popleft()
 
     def _happen(self, event: Event) -> None:
         self._events.append(event)
@@ -266,24 +309,20 @@ class Client:
                 self._cursors_due = trio.current_time() + CURSOR_EVERY_S
             self._moved.update(moved)
 
-    async def history(self, to: str, limit: int = 50, before_seq: int | None = None) -> AsyncIterator[Message]:
+    def history(self, to: str, limit: int = 50, before_seq: int | None = None) -> AsyncIterator[Message]:
         """Messages of a conversation, newest first, one's own among them; moves no position.
 
         Raises:
             Refused: there is no such user or conversation. Unavailable: no answer in time.
         """
+        return _Stream(_History(self, to, limit, before_seq or 0).next)
+
+    async def pull(self, to: str, before: int, limit: int) -> wire.Page:
+        """One page of a log downwards; `before` 0 is from the head."""
         conversation = await self._conversation(to)
-        before, left = before_seq or 0, limit
-        while left > 0:
-            request = self._new_request_id()
-            page = await self._ask(request, wire.Pull(request, conversation, before, min(left, HISTORY_PAGE)))
-            for entry in page.entries:
-                if entry.kind == 0:
-                    left -= 1
-                    yield _message(conversation, entry)
-            if not page.entries or page.end <= 1:
-                return
-            before = page.end
+        request = self._new_request_id()
+        page: wire.Page = await self._ask(request, wire.Pull(request, conversation, before, min(limit, HISTORY_PAGE)))
+        return page
 
     async def online(self) -> list[str]:
         """Names of the users connected now."""

@@ -40,7 +40,7 @@ def test_usable_names(typed: str, stored: str) -> None:
         "..", "---", "{}", "~",
         "a\0b", "a\x1b[31m", "a\x7f", "a\u202eb", "a\u200bb", "a\u200db", "\ufeffa", "a\U000e0041",
         "lobby", "Lobby", "\uff2c\uff2f\uff22\uff22\uff39", "all", "System",
-        "\U0001f600", "\u2126x", "a\ufb01", "\ue000", "\ud800", "\udce4x",
+        "\U0001f600", "a\ufb01", "\ue000", "\ud800", "\udce4x",
         "x" * 33, "x" * 100_000,
     ],
 )  # fmt: skip

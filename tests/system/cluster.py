@@ -1,0 +1,76 @@
+"""A whole cluster for a test: `cim up` as a process, read through its ready file."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from tests.real_servers import eventually
+
+
+class Cluster:
+    """One `cim up` with free ports and a data folder of its own."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self.options = options
+        self.ready_file = folder / "ready.json"
+        self.process: subprocess.Popen[str] | None = None
+        self.start()
+
+    def start(self) -> None:
+        command = [
+            sys.executable, "-m", "cim", "up", "--route", "127.0.0.1:0", "--server-port", "0",
+            "--data", str(self.folder / "data"), "--ready-file", str(self.ready_file), *self.options,
+        ]  # fmt: skip
+        self.output = (self.folder / "output").open("a")
+        self.process = subprocess.Popen(command, stdout=self.output, stderr=subprocess.STDOUT, text=True)
+        eventually(self._is_up, 30)
+
+    def _is_up(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, (self.folder / "output").read_text()
+        return self.ready_file.exists()
+
+    @property
+    def ready(self) -> dict[str, Any]:
+        record: dict[str, Any] = json.loads(self.ready_file.read_text())
+        return record
+
+    @property
+    def route(self) -> str:
+        return str(self.ready["route"])
+
+    @property
+    def said(self) -> str:
+        return (self.folder / "output").read_text()
+
+    def log_of(self, name: str) -> str:
+        return (self.folder / "data" / "logs" / f"{name}.log").read_text()
+
+    def pid_of(self, name: str) -> int:
+        """The process of a child now: the ready file says it as of the start."""
+        if name == "redis":
+            return int(self.ready["redis_pid"])
+        if name == "route":
+            return int(self.ready["route_pid"])
+        return int(next(server["pid"] for server in self.ready["servers"] if server["id"] == name))
+
+    def kill(self, name: str) -> None:
+        os.kill(self.pid_of(name), signal.SIGKILL)
+
+    def redis(self) -> "redis.Redis":
+        return redis.Redis.from_url(self.ready["redis"], retry=None)
+
+    def stop(self) -> int:
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(40)
+        self.output.close()
+        return code
