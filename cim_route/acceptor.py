@@ -208,10 +208,13 @@ class Acceptor:
                 self._connect()
                 attempt = 0
                 self._serve()
-            except (redis.RedisError, OSError) as error:
+            except (redis.RedisError, OSError, StoreError, StoreUnavailable) as error:
                 if attempt == 0:
                     log.warning("store_lost", link="accept", error=str(error))
                 attempt += 1
+            except Exception:
+                # A bug of ours: told, and what waits is answered; a route without this thread would be worse.
+                log.exception("acceptor_failed")
             finally:
                 self._lost()
             with self._changed:
@@ -284,7 +287,7 @@ class Acceptor:
         self._settle(concerned)
 
     def _exchange(self, data: bytes, replies: int) -> list[Any]:
-        self._connection.send_packed_command(data)
+        self._connection.send_packed_command([data])
         return [self._reply() for _ in range(replies)]
 
     def _reply(self) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from cim_common import ids
-from cim_common.store import accounts, sessions
+from cim_common.store import accounts, arrivals, sessions
 from cim_common.store import conversations as store
 from cim_common.store.arrivals import DEVICE
 from cim_common.store.clock import StoreClock
@@ -104,6 +104,7 @@ class LegacyDoor:
         yield from sessions.claim(
             session.user, session.name, DEVICE, session.record, False, self._clock.now_ms()
         )
+        yield from arrivals.arrived(session.user)
         return session
 
     def _logged_in(self, channel: Channel, outcome: Any) -> None:

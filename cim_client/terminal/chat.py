@@ -10,7 +10,7 @@ watch       events -> settled messages, connection state
 tick        once a second: the countdown in the toolbar
 ==========  ============================================================================
 
-The first of type, receive and watch that ends, ends the session. Nobody waits for a server while reading the keyboard.
+The first of type and watch that ends, ends the session. Nobody waits for a server while reading the keyboard.
 """
 
 import time
@@ -18,19 +18,24 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
+from cim_client.client import Client, Event, Message
 from cim_client.errors import CimError
 from cim_client.terminal import commands
-from cim_client.terminal.commands import LOBBY, Ask, Nothing, Say, Wrong
+from cim_client.terminal.commands import Ask, Nothing, Say, Wrong
 from cim_client.terminal.console import Console
 from cim_client.terminal.lines import Line, note
 from cim_client.terminal.sanitize import shown_name
 from cim_client.terminal.screen import MAX_PENDING, Connection, Screen, Settlement
-from cim_client.terminal.surface import Client, Event, Message
+from cim_common import ids
+from cim_common.wire.codes import Code
 
 HISTORY_LINES = 20
 """Lines of the lobby shown at the start."""
 
 MAX_ONLINE_SHOWN = 200
+
+MAX_PEERS = 1_000
+"""Names kept of the other side of private conversations, for one's own messages from other devices."""
 
 MAX_QUERIES = 4
 """Commands that wait for an answer at the same time."""
@@ -41,6 +46,10 @@ ANSWER_TIMEOUT_S = 10.0
 PROMPT_SETTLE_S = 1.0
 PIPE_SETTLE_S = 30.0
 """How long messages under way are waited for at the end: a prompt shows the state, a pipe has no other chance."""
+
+_STATES = ("connecting", "connected", "reconnecting", "closed")
+_KEPT = (Code.NORMAL, Code.TAKEN_OVER)
+"""A message "failed" with these only waits in the data folder for the next start."""
 
 
 class Session:
@@ -56,19 +65,20 @@ class Session:
         self._console = console
         self._route = route
         self._interactive = interactive
-        self._screen = Screen(me.name, lambda: console.width)
+        self._screen = Screen(me.name, me.user_id, lambda: console.width)
         self._outgoing, self._to_post = trio.open_memory_channel[tuple[int, Say]](MAX_PENDING)
         self._settled = trio.Event()
         self._queries = 0
         self._backlog = _Backlog()
+        self._peers: dict[str, str] = {}
 
     async def run(self) -> None:
         self._screen.connection = Connection(self._me.state, self._me.server)
         self._refresh()
         await self._greet()
         async with trio.open_nursery() as nursery:
-            for task in (self._watch, self._receive):
-                nursery.start_soon(self._ending, task, nursery.cancel_scope)
+            nursery.start_soon(self._watch, nursery.cancel_scope)
+            nursery.start_soon(self._receive)
             nursery.start_soon(self._post)
             nursery.start_soon(self._tick)
             await self._type(nursery)
@@ -98,7 +108,7 @@ class Session:
     async def _post(self) -> None:
         async for key, say in self._to_post:
             try:
-                client_msg_id = await self._me.post(say.to or LOBBY, say.text)
+                client_msg_id = await self._me.post(self._address(say.to), say.text)
             except CimError as error:
                 await self._print_settled(self._screen.settled_key(key, Settlement(str(error))))
             else:
@@ -106,16 +116,19 @@ class Session:
 
     async def _receive(self) -> None:
         async for message in self._me.messages():
-            if message.conversation == LOBBY:
+            if message.conversation == ids.LOBBY:
                 if self._backlog.shown(message.seq):
                     continue
                 if skipped := self._backlog.skipped():
                     await self._note(f"{skipped} earlier messages of the lobby are not shown")
             await self._console.show(self._received(message))
 
-    async def _watch(self) -> None:
+    async def _watch(self, session: trio.CancelScope) -> None:
+        """Events end when the client is closed, and so does the session."""
         async for event in self._me.events():
             await self._print_settled(self._told(event))
+        self.failure = ", ".join(filter(None, [self._screen.connection_state(), self._screen.farewell()]))
+        session.cancel()
 
     async def _tick(self) -> None:
         while True:
@@ -124,16 +137,11 @@ class Session:
 
     # what they do
 
-    async def _ending(self, task: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
-        await task()
-        self.failure = self._screen.connection_state()
-        scope.cancel()
-
     async def _greet(self) -> None:
         """The last lines of the lobby; the messages the SDK still has for us begin in the middle of them."""
         try:
             with trio.fail_after(ANSWER_TIMEOUT_S):
-                last = list(await self._me.history(LOBBY, HISTORY_LINES))[::-1]
+                last = [message async for message in self._me.history(ids.LOBBY, HISTORY_LINES)][::-1]
         except (CimError, trio.TooSlowError) as error:
             await self._note(f"the last lines of the lobby are not available: {error or 'no answer'}", "note.failed")
             return
@@ -143,7 +151,17 @@ class Session:
             await self._console.show(self._received(message))
 
     def _received(self, message: Message) -> list[Line]:
-        return self._screen.received(message, private=message.conversation != LOBBY)
+        if message.conversation == ids.LOBBY:
+            return self._screen.received(message, None)
+        return self._screen.received(message, self._peers.get(message.conversation, "(private)"))
+
+    def _address(self, to: str | None) -> str:
+        """What the SDK calls the recipient. No name is all digits, so digits are a user id."""
+        if to is None:
+            return ids.LOBBY
+        if to.isdecimal() and to.isascii() and ids.MIN_USER_ID < int(to[:20]) < ids.MAX_USER_ID:
+            return ids.direct(self._me.user_id, int(to))
+        return to
 
     async def _say(self, say: Say) -> None:
         if self._interactive and self._screen.pending >= MAX_PENDING:
@@ -159,11 +177,14 @@ class Session:
         match event.kind:
             case "stored":
                 return self._screen.settled(event.client_msg_id, Settlement())
-            case "failed":
-                return self._screen.settled(event.client_msg_id, Settlement(event.sentence))
-            case "connection":
+            case "failed" if event.code not in _KEPT:
+                unknown = event.code == Code.OUTCOME_UNKNOWN
+                return self._screen.settled(event.client_msg_id, Settlement(_sentence(event), unknown))
+            case "connection" if event.state in _STATES:
                 retry_at = time.time() + event.retry_in_s if event.retry_in_s else 0.0
-                self._screen.connection = Connection(event.state, event.server, retry_at, event.sentence)
+                self._screen.connection = Connection(event.state, event.server, retry_at, _sentence(event))
+            case "conversation" if event.text and len(self._peers) < MAX_PEERS:
+                self._peers[event.conversation] = event.text
         return []
 
     async def _print_settled(self, settled: list[Line]) -> None:
@@ -219,6 +240,10 @@ class Session:
 
     def _refresh(self) -> None:
         self._console.status(self._screen.pending_rows(), self._screen.toolbar())
+
+
+def _sentence(event: Event) -> str:
+    return event.text or (event.code.sentence if isinstance(event.code, Code) else f"code {event.code}")
 
 
 class _Backlog:

@@ -9,10 +9,6 @@ from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple
 
-LOBBY = "lobby"
-"""What the SDK calls the conversation of everyone."""
-
-
 class Say(NamedTuple):
     """Send `text` to everyone (`to is None`), or to the user `to` (a name, or a user id in digits) alone."""
 

@@ -7,10 +7,10 @@ padded, puts something at the left edge that looks like another person's message
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Protocol
 
 from wcwidth import wcwidth
 
+from cim_client.client import Message
 from cim_client.terminal.sanitize import one_line, shown_name, text_lines
 
 Line = list[tuple[str, str]]
@@ -24,28 +24,17 @@ MIN_WIDTH = 32
 _BAR = "      │ "
 
 
-class Shown(Protocol):
-    """What is needed of a message to write it."""
-
-    @property
-    def sender(self) -> str: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def time(self) -> float: ...
-    @property
-    def unverified(self) -> bool: ...
+STORED = ("mark.ok", "✓")
+"""The mark of a message that stands in the log."""
 
 
-def message(shown: Shown, me: str, private: bool, now: float, width: int | None) -> list[Line]:
-    """A message of someone else, or one's own from the log (which is how one knows that it is stored)."""
-    if shown.sender == me:
-        return own(shown.text, "(private)" if private else None, shown.time, now, width, ("mark.ok", "✓"))
-    name = ("~" if shown.unverified else "") + shown_name(shown.sender)
-    head: Line = [("time", clock(shown.time, now) + " "), ("name", _short(name, width))]
+def received(message: Message, private: bool, now: float, width: int | None) -> list[Line]:
+    """A message of someone else."""
+    name = ("~" if message.unverified else "") + shown_name(message.sender)
+    head: Line = [("time", clock(message.time_ms / 1000, now) + " "), ("name", _short(name, width))]
     if private:
         head.append(("private", " → me"))
-    return _with_text(head, shown.text, width)
+    return _with_text(head, message.text, width)
 
 
 def own(text: str, to: str | None, time: float, now: float, width: int | None, mark: tuple[str, str]) -> list[Line]:

@@ -10,8 +10,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
+from cim_client.client import Message
 from cim_client.terminal import lines
-from cim_client.terminal.lines import Line, Shown
+from cim_client.terminal.lines import STORED, Line
 from cim_client.terminal.sanitize import one_line, shown_name
 
 MAX_PENDING = 256
@@ -23,8 +24,6 @@ MAX_PENDING_ROWS = 5
 MAX_EARLY = 64
 """Settlements that came before `post` told us the message's id, or that belong to an earlier run."""
 
-STORED = ("mark.ok", "✓")
-
 
 class Pending(NamedTuple):
     text: str
@@ -33,9 +32,10 @@ class Pending(NamedTuple):
 
 
 class Settlement(NamedTuple):
-    """How a message ended: stored, or `reason` says why not."""
+    """How a message ended: stored if there is no `reason`; `unknown`: it may have been stored."""
 
-    reason: str | None = None
+    reason: str = ""
+    unknown: bool = False
 
 
 class Connection(NamedTuple):
@@ -51,9 +51,14 @@ class Screen:
     """The model of one chat window. `width` tells the columns (None: do not fold), `now` the wall clock."""
 
     def __init__(
-        self, me: str, width: Callable[[], int | None] = lambda: None, now: Callable[[], float] = time.time
+        self,
+        me: str,
+        user_id: int,
+        width: Callable[[], int | None] = lambda: None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.me = me
+        self.user_id = user_id
         self.connection = Connection("connecting")
         self._width = width
         self._now = now
@@ -66,8 +71,11 @@ class Screen:
     def pending(self) -> int:
         return len(self._pending)
 
-    def received(self, message: Shown, private: bool) -> list[Line]:
-        return lines.message(message, self.me, private, self._now(), self._width())
+    def received(self, message: Message, peer: str | None) -> list[Line]:
+        """A message from the log, private if there is a `peer`; one's own is there from another device or as history."""
+        if message.sender_id == self.user_id:
+            return lines.own(message.text, peer, message.time_ms / 1000, self._now(), self._width(), STORED)
+        return lines.received(message, peer is not None, self._now(), self._width())
 
     def sending(self, text: str, to: str | None) -> int:
         """A message was typed: it is pending from now on. The answer names it until it has an id."""
@@ -94,9 +102,9 @@ class Screen:
 
     def settled_key(self, key: int, settlement: Settlement) -> list[Line]:
         message = self._pending.pop(key)
-        mark = STORED if settlement.reason is None else ("mark.failed", "✗ not sent")
+        mark = _mark(settlement)
         shown = lines.own(message.text, message.to, message.time, self._now(), self._width(), mark)
-        return shown if settlement.reason is None else [*shown, lines.note(settlement.reason, "note.failed")]
+        return [*shown, lines.note(settlement.reason, "note.failed")] if settlement.reason else shown
 
     def pending_rows(self) -> list[Line]:
         """What stands above the prompt, oldest first."""
@@ -131,3 +139,9 @@ class Screen:
         if state == "reconnecting" and (wait := round(retry_at - self._now())) > 0:
             return f"reconnecting in {wait} s"
         return one_line(f"{state}: {reason}" if reason else state)
+
+
+def _mark(settlement: Settlement) -> tuple[str, str]:
+    if not settlement.reason:
+        return STORED
+    return ("mark.failed", "? may not be sent" if settlement.unknown else "✗ not sent")

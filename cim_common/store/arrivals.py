@@ -23,6 +23,11 @@ def expect(user: int, now_ms: int) -> Flow[None]:
     yield [("HSET", keys.cursors(user, DEVICE), ids.LOBBY, head or 0, _LOGIN, now_ms)]
 
 
+def arrived(user: int) -> Flow[None]:
+    """The LOGIN frame has come: from here on the session says whether the user is here."""
+    yield [("HDEL", keys.cursors(user, DEVICE), _LOGIN)]
+
+
 def is_expected(user: int, now_ms: int) -> Flow[bool]:
     """Whether a legacy user has called /login just now."""
     (at,) = yield [("HGET", keys.cursors(user, DEVICE), _LOGIN)]
