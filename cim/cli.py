@@ -68,7 +68,12 @@ def _default_data() -> str:
     "--server-port", type=click.IntRange(0, 65_535), default=11211, show_default=True,
     help="Port of the first IM server; more servers take the next ones. 0: free ones.",
 )  # fmt: skip
-@_option("--data", type=click.Path(file_okay=False), default=_default_data, help="Data folder.  [default: user's data folder]")
+@_option(
+    "--data",
+    type=click.Path(file_okay=False),
+    default=_default_data,
+    help="Data folder.  [default: user's data folder]",
+)
 @_option("--redis", metavar="URL", help="Use this Redis instead of the embedded one.")
 @_option("--zookeeper", metavar="HOSTS", help="Use this ZooKeeper as registry instead of leases in Redis.")
 @_option("--legacy/--no-legacy", default=False, help="Serve CIM's Java clients, whose accounts have no password.")
@@ -207,7 +212,11 @@ def _read_secret(path: str) -> bytes:
 @main.command()
 @click.argument("name")
 @_option("--route", metavar="URL", default="http://127.0.0.1:8083", show_default=True, help="The cluster's route.")
-@_option("--data", type=click.Path(file_okay=False), help="Where tokens and positions are kept.  [default: user's data folder]")
+@_option(
+    "--data",
+    type=click.Path(file_okay=False),
+    help="Where tokens and positions are kept.  [default: user's data folder]",
+)
 def chat(name: str, route: str, data: str | None) -> None:
     """Chat in this terminal as NAME.
 

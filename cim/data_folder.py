@@ -30,7 +30,9 @@ class DataFolder:
             self._lock = _lock(path / "lock")
         except OSError as error:
             reason = error.strerror or str(error)
-            raise FolderError(f"The data folder {path} cannot be used ({reason}): choose another with --data.") from error
+            raise FolderError(
+                f"The data folder {path} cannot be used ({reason}): choose another with --data."
+            ) from error
         for left_over in (path / "run").iterdir():
             left_over.unlink()
 

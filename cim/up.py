@@ -82,7 +82,15 @@ class Up:
         python = [sys.executable, "-m", "cim"]
         if name == "route":
             listen = f"{settings.route_host}:{self._route_port}"
-            return [*python, "route", "--listen", listen, "--operator-token-file", str(self.operator_token_file), *common]
+            return [
+                *python,
+                "route",
+                "--listen",
+                listen,
+                "--operator-token-file",
+                str(self.operator_token_file),
+                *common,
+            ]
         index = int(name[1:]) - 1
         if settings.advertise:
             common += ["--advertise", settings.advertise]
@@ -260,7 +268,9 @@ def _announce(settings: UpSettings, up: Up, seconds: float) -> None:
         print("  WARNING  legacy clients are served: their accounts have no password, anyone can be them.")
     command = os.path.relpath(sys.argv[0]) if os.sep in sys.argv[0] else "cim"
     elsewhere = "" if record["route"] == "http://127.0.0.1:8083" else f" --route {record['route']}"
-    print(f"\nNow chat, in another terminal:\n\n  {command} chat alice{elsewhere}\n\nCtrl-C stops everything.", flush=True)
+    print(
+        f"\nNow chat, in another terminal:\n\n  {command} chat alice{elsewhere}\n\nCtrl-C stops everything.", flush=True
+    )
 
 
 def _without_password(url: str) -> str:

@@ -220,9 +220,7 @@ class Client:
         await trio.lowlevel.checkpoint()
         return self._id_of(message)
 
-    def _queue(
-        self, to: str, text: str, deadline: float | None, done: Callable[[Outgoing, Settled], None]
-    ) -> Outgoing:
+    def _queue(self, to: str, text: str, deadline: float | None, done: Callable[[Outgoing, Settled], None]) -> Outgoing:
         if len(self._outbox) >= MAX_QUEUED:
             raise CimError(Code.OVERLOADED, f"{MAX_QUEUED} messages are waiting already.")
         message = Outgoing(self._store.next_n(), to, text, deadline, done)

@@ -252,4 +252,3 @@ async def _open(place: Place) -> trio.SocketStream:
     if user_timeout is not None:
         stream.setsockopt(socket.IPPROTO_TCP, user_timeout, 15_000)
     return stream
-

@@ -40,9 +40,7 @@ class RouteApi:
     async def register(self, name: str, password: str) -> None:
         await self._call("POST", "/v1/register", {"name": name, "password": password})
 
-    async def login(
-        self, name: str, password: str | None, token: str | None, device: str, exclude: list[str]
-    ) -> Place:
+    async def login(self, name: str, password: str | None, token: str | None, device: str, exclude: list[str]) -> Place:
         """Log in with the token if there is one, with the password otherwise."""
         body: dict[str, Any] = {"device_id": device, "exclude": exclude}
         if token is None:

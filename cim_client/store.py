@@ -103,8 +103,12 @@ class SqliteStore:
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(_TABLES)
-        self._check_schema(path)
+        try:
+            self._db.executescript(_TABLES)
+            self._check_schema(path)
+        except BaseException:
+            self.close()
+            raise
         self.device = self._fact("device") or ""
         if not self.device:
             self.new_device()

@@ -192,8 +192,7 @@ def settle(append: Append, known: ConversationKeys, reply: Any) -> None:
             fields = reply[4]
             known.version = reply[3]
             known.interest = {
-                server.decode(): int(generation)
-                for server, generation in zip(fields[::2], fields[1::2], strict=True)
+                server.decode(): int(generation) for server, generation in zip(fields[::2], fields[1::2], strict=True)
             }
             known.servers = tuple(known.interest)
     elif kind == b"X":

@@ -90,12 +90,8 @@ class App:
             self.pump, self.read_link, self.commit_link, self.commit, self.clock, self.sessions, self.conversations,
             Tokens(settings.secret), (settings.server_id, self.ref), self.legacy if settings.legacy else None,
         )  # fmt: skip
-        self.push_reader = PushReader(
-            self.pump, settings.redis_url, self.ref, self._rung, self.audit.run_now
-        )
-        self.anti_entropy = AntiEntropy(
-            self.pump, self.read_link, self.clock, self.conversations, self.audit, self.ref
-        )
+        self.push_reader = PushReader(self.pump, settings.redis_url, self.ref, self._rung, self.audit.run_now)
+        self.anti_entropy = AntiEntropy(self.pump, self.read_link, self.clock, self.conversations, self.audit, self.ref)
 
     # -- what the parts tell each other ------------------------------------------------------------------
 

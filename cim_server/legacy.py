@@ -101,9 +101,7 @@ class LegacyDoor:
         if account is None or not account.legacy or event.name not in (account.name, account.display):
             return None
         session.name = account.name
-        yield from sessions.claim(
-            session.user, session.name, DEVICE, session.record, False, self._clock.now_ms()
-        )
+        yield from sessions.claim(session.user, session.name, DEVICE, session.record, False, self._clock.now_ms())
         yield from arrivals.arrived(session.user)
         return session
 
@@ -236,9 +234,7 @@ def _envelope(code: str, message: str, body: Any = None) -> Response:
     return Response(200, {"code": code, "message": message, "reqNo": None, "dataBody": body})
 
 
-def _groups(
-    session: LegacySession, items: list[tuple[str, int, bool, Entry]]
-) -> list[LegacyMessage | LegacyOffline]:
+def _groups(session: LegacySession, items: list[tuple[str, int, bool, Entry]]) -> list[LegacyMessage | LegacyOffline]:
     """Frames for what one pass brings: stored ones and batches of one sender together, all in order."""
     frames: list[LegacyMessage | LegacyOffline] = []
     texts: list[str] = []

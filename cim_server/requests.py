@@ -273,9 +273,7 @@ class Requests:
         flow = conversations.page_down(event.conversation, below, limit)
         self._link.run(flow, lambda page: self._pulled(channel, event, page))
 
-    def _pulled(
-        self, channel: Channel, event: Pull, page: LogPage | StoreError | StoreUnavailable | None
-    ) -> None:
+    def _pulled(self, channel: Channel, event: Pull, page: LogPage | StoreError | StoreUnavailable | None) -> None:
         if page is None:
             page = LogPage(0, 0, 1, [])
         if not isinstance(page, LogPage):
@@ -338,4 +336,3 @@ class Requests:
 
 def _reason(code: Code) -> tuple[int, str]:
     return int(code), code.sentence
-

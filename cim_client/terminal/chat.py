@@ -179,10 +179,12 @@ class Session:
                 return self._screen.settled(event.client_msg_id, Settlement())
             case "failed" if event.code not in _KEPT:
                 unknown = event.code == Code.OUTCOME_UNKNOWN
-                return self._screen.settled(event.client_msg_id, Settlement(_sentence(event), unknown))
+                reason = str(CimError(event.code, event.text))
+                return self._screen.settled(event.client_msg_id, Settlement(reason, unknown))
             case "connection" if event.state in _STATES:
+                reason = str(CimError(event.code, event.text)) if event.code else ""
                 retry_at = time.time() + event.retry_in_s if event.retry_in_s else 0.0
-                self._screen.connection = Connection(event.state, event.server, retry_at, _sentence(event))
+                self._screen.connection = Connection(event.state, event.server, retry_at, reason)
             case "conversation" if event.text and len(self._peers) < MAX_PEERS:
                 self._peers[event.conversation] = event.text
         return []
@@ -240,10 +242,6 @@ class Session:
 
     def _refresh(self) -> None:
         self._console.status(self._screen.pending_rows(), self._screen.toolbar())
-
-
-def _sentence(event: Event) -> str:
-    return event.text or (event.code.sentence if isinstance(event.code, Code) else f"code {event.code}")
 
 
 class _Backlog:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple
 
+
 class Say(NamedTuple):
     """Send `text` to everyone (`to is None`), or to the user `to` (a name, or a user id in digits) alone."""
 

@@ -5,6 +5,7 @@ terminal would stay without echo.
 """
 
 import contextlib
+import fcntl
 import getpass
 import hashlib
 import http.client
@@ -25,6 +26,9 @@ from cim_client.terminal.sanitize import one_line, shown_name
 
 TOKEN_FILE = "token"
 
+MAX_DEVICES = 20
+"""As many as a user may have."""
+
 MAX_TRIES = 3
 """Times a password is asked for before we give up."""
 
@@ -40,10 +44,12 @@ class LoginFailed(Exception):
 
 
 class Account:
-    """What this machine keeps of one account at one route: a 0700 folder with the session token (0600) in it.
+    """What this machine keeps of one account at one route: 0700 folders, one per device, each with its token (0600).
 
-    The SDK keeps its own file in the same folder. Names never become paths: the folder is named by a hash, after a
-    readable beginning of harmless characters.
+    A token belongs to a device, and a device to one program at a time: a second `cim chat` of the same account, opened
+    beside the first, is another device with another token. `claim` finds the first that is free and keeps it until the
+    process ends; the SDK keeps its own file in the same folder. Names never become paths: a folder is named by a hash,
+    after a readable beginning of harmless characters.
     """
 
     def __init__(self, data_dir: str | None, route: str, name: str) -> None:
@@ -53,24 +59,40 @@ class Account:
         digest = hashlib.sha256(f"{self.route}\n{name}".encode(errors="surrogateescape")).hexdigest()
         self.folder = (Path(data_dir) if data_dir else default_data_dir()) / "chat" / f"{readable}-{digest[:16]}"
 
-    def make_folder(self) -> None:
+    def claim(self) -> None:
+        """Raises LoginFailed when all devices are in use, OSError when the folder cannot be written."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for index in range(MAX_DEVICES):
+            device = self.folder / str(index)
+            device.mkdir(mode=0o700, exist_ok=True)
+            lock = os.open(device / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(lock)
+                continue
+            self.device_folder, self._lock = device, lock
+            return
+        raise LoginFailed(f"{MAX_DEVICES} chats of {shown_name(self.name)} are open on this machine")
+
+    def release(self) -> None:
+        os.close(self._lock)
 
     def token(self) -> str | None:
         try:
-            return (self.folder / TOKEN_FILE).read_text(encoding="ascii").strip() or None
+            return (self.device_folder / TOKEN_FILE).read_text(encoding="ascii").strip() or None
         except (FileNotFoundError, UnicodeDecodeError):
             return None
 
     def keep_token(self, token: str) -> None:
         """Replace the token in one step; the file is readable by its owner only from the first moment."""
-        descriptor, path = tempfile.mkstemp(dir=self.folder, prefix=TOKEN_FILE)  # 0600
+        descriptor, path = tempfile.mkstemp(dir=self.device_folder, prefix=TOKEN_FILE)  # 0600
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(token + "\n")
-        os.replace(path, self.folder / TOKEN_FILE)
+        os.replace(path, self.device_folder / TOKEN_FILE)
 
     def forget_token(self) -> None:
-        (self.folder / TOKEN_FILE).unlink(missing_ok=True)
+        (self.device_folder / TOKEN_FILE).unlink(missing_ok=True)
 
 
 def default_data_dir() -> Path:

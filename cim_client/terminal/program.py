@@ -9,7 +9,8 @@ import io
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple
 
 import trio
@@ -28,6 +29,16 @@ PASSWORD_VARIABLE = "CIM_PASSWORD"
 
 _TOKEN_REFUSED = (Code.BAD_TOKEN, Code.TOKEN_REFUSED, Code.LOGGED_OUT)
 _ASK_AGAIN = (Code.WRONG_PASSWORD, Code.BAD_PASSWORD)
+
+
+Connect = Callable[..., AbstractAsyncContextManager[Client]]
+"""`cim_client.connect`, or a double of it."""
+
+CONNECT_TIMEOUT_S = 15.0
+"""How long the first connection may take; later ones are tried for ever."""
+
+SLOW_CONNECT_S = 1.0
+"""After this we say what we are waiting for."""
 
 
 class Credentials(NamedTuple):
@@ -61,7 +72,7 @@ def run(
             stream.reconfigure(errors="replace")
     try:
         account = Account(data_dir, route, name)
-        account.make_folder()
+        account.claim()
         failure = _log_in_and_chat(account, connect, ask)
     except (LoginFailed, OSError) as error:
         failure = str(error)
@@ -74,11 +85,11 @@ def run(
 
 def _log_in_and_chat(account: Account, connect: Connect, ask: login.Ask) -> str | None:
     token = account.token()
-    if token is not None:
+    if token is not None and login.name_taken(account.route, account.name):
         outcome = trio.run(_run, account, Credentials(token=token), connect)
         if outcome.refused not in _TOKEN_REFUSED:
             return outcome.failure
-        account.forget_token()
+    account.forget_token()
     for _ in range(login.MAX_TRIES):
         outcome = trio.run(_run, account, _credentials(account, ask), connect)
         if outcome.refused not in _ASK_AGAIN or PASSWORD_VARIABLE in os.environ:
@@ -97,12 +108,14 @@ def _credentials(account: Account, ask: login.Ask) -> Credentials:
 
 
 async def _run(account: Account, credentials: Credentials, connect: Connect) -> Outcome:
-    """A signal ends the session like `:q!`, only without waiting."""
+    """One connection from login to the end. A signal ends it like `:q!`, only without waiting."""
     outcome = Outcome()
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_leave_at_signal, nursery.cancel_scope)
-            outcome = await _connected(account, credentials, connect)
+            connecting = trio.CancelScope()
+            nursery.start_soon(_say_when_slow, account.route, connecting)
+            outcome = await _connected(account, credentials, connect, connecting)
             nursery.cancel_scope.cancel()
     except* BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has left; Python would complain at exit
@@ -115,7 +128,15 @@ async def _leave_at_signal(scope: trio.CancelScope) -> None:
             scope.cancel()
 
 
-async def _connected(account: Account, credentials: Credentials, connect: Connect) -> Outcome:
+async def _say_when_slow(route: str, connecting: trio.CancelScope) -> None:
+    with connecting:
+        await trio.sleep(SLOW_CONNECT_S)
+        print(f"connecting to {one_line(route)} ...", file=sys.stderr)
+
+
+async def _connected(
+    account: Account, credentials: Credentials, connect: Connect, connecting: trio.CancelScope
+) -> Outcome:
     try:
         async with connect(
             account.route,
@@ -123,8 +144,10 @@ async def _connected(account: Account, credentials: Credentials, connect: Connec
             password=credentials.password,
             token=credentials.token,
             register=credentials.new,
-            data_dir=str(account.folder),
+            data_dir=account.device_folder,
+            timeout_s=CONNECT_TIMEOUT_S,
         ) as me:
+            connecting.cancel()
             account.keep_token(me.token)
             interactive = os.isatty(0) and os.isatty(1)
             async with _open_console(interactive) as console:

@@ -72,7 +72,7 @@ class Screen:
         return len(self._pending)
 
     def received(self, message: Message, peer: str | None) -> list[Line]:
-        """A message from the log, private if there is a `peer`; one's own is there from another device or as history."""
+        """A message from the log, private if there is a `peer`; one's own comes from another device or is history."""
         if message.sender_id == self.user_id:
             return lines.own(message.text, peer, message.time_ms / 1000, self._now(), self._width(), STORED)
         return lines.received(message, peer is not None, self._now(), self._width())

@@ -142,9 +142,7 @@ class GroupCommit:
         if not self._rings:
             return None
         commands = [
-            push.command(server, bell)
-            for server, rings in self._rings.items()
-            for bell in push.doorbells(rings)
+            push.command(server, bell) for server, rings in self._rings.items() for bell in push.doorbells(rings)
         ]
         self._rings = {}
         return resp.pack(commands), len(commands)
@@ -201,9 +199,7 @@ class GroupCommit:
             return []
         unavailable = isinstance(error, StoreUnavailable)
         for append in appends:
-            append.refuse(
-                Status.RETRY, Code.OUTCOME_UNKNOWN if unavailable else Code.INTERNAL, RETRY_AWAY_MS
-            )
+            append.refuse(Status.RETRY, Code.OUTCOME_UNKNOWN if unavailable else Code.INTERNAL, RETRY_AWAY_MS)
         return appends
 
     def follow_up(self, appends: list[Append], now_ms: int) -> list[tuple[Flow[Any], list[Append]]]:

@@ -104,9 +104,7 @@ def page_down(conversation: str, below: int, limit: int) -> Flow[LogPage | None]
 
 def _page(conversation: str, first: int, direction: str, most: int) -> Flow[LogPage | None]:
     (reply,) = yield [
-        PAGE.call(
-            (keys.conv(conversation), keys.log(conversation)), first, direction, most, MAX_PAGE_BYTES
-        )
+        PAGE.call((keys.conv(conversation), keys.log(conversation)), first, direction, most, MAX_PAGE_BYTES)
     ]
     if not reply:
         return None

@@ -13,9 +13,7 @@ LEFT_IS_DEAD_AFTER_S = 10.0
 
 def take(conversation: str, server: str, generation: int) -> Flow[tuple[int, int] | None]:
     """Have the server rung; returns (head, incarnation), or None if there is no such conversation (I12)."""
-    (reply,) = yield [
-        INTEREST_TAKE.call((keys.conv(conversation), keys.interest(conversation)), server, generation)
-    ]
+    (reply,) = yield [INTEREST_TAKE.call((keys.conv(conversation), keys.interest(conversation)), server, generation)]
     return (reply[0], reply[1]) if reply else None
 
 

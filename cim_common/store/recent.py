@@ -42,7 +42,7 @@ class RecentReader:
         seen = self._seen.get(bucket)
         scores = {member: int(float(score)) for member, score in zip(flat[::2], flat[1::2], strict=True)}
         counter = scores.pop(b"#", 0)
-        if seen is None or counter < seen or counter - seen > len(scores) and len(scores) >= 1_000:
+        if seen is None or counter < seen or (counter - seen > len(scores) and len(scores) >= 1_000):
             uncertain.add(bucket)
         self._seen[bucket] = counter
         grown.update(member.decode() for member, score in scores.items() if seen is None or score > seen)

@@ -74,9 +74,7 @@ def online(servers: Sequence[str]) -> Flow[list[tuple[int, str]]]:
     return sorted(users.items(), key=lambda item: item[1])
 
 
-def move_cursors(
-    user: int, device: str, session: Session, ephemeral: bool, cursors: Mapping[str, int]
-) -> Flow[bool]:
+def move_cursors(user: int, device: str, session: Session, ephemeral: bool, cursors: Mapping[str, int]) -> Flow[bool]:
     """Record what the device has shown; forward only. False: another session holds the device (I15)."""
     flat = [item for pair in cursors.items() for item in pair]
     (moved,) = yield [

@@ -57,9 +57,7 @@ def decode_entry(data: bytes) -> m.Entry:
 
 
 def _entry(e: pb.Entry) -> m.Entry:
-    return m.Entry(
-        e.seq, e.sender, e.sender_name, e.device, e.n, e.time_ms, e.text, e.kind, e.unverified, e.message_id
-    )
+    return m.Entry(e.seq, e.sender, e.sender_name, e.device, e.n, e.time_ms, e.text, e.kind, e.unverified, e.message_id)
 
 
 def _entry_message(e: m.Entry) -> pb.Entry:
@@ -175,9 +173,7 @@ def _page_from_frame(parsed: pb.Frame) -> m.Page:
 
 def _conversations_to_frame(message: m.Conversations) -> pb.Frame:
     listed = [pb.Conversation(**item._asdict()) for item in message.conversations]
-    body = pb.Conversations(
-        request=message.request, conversations=listed, version=message.version, more=message.more
-    )
+    body = pb.Conversations(request=message.request, conversations=listed, version=message.version, more=message.more)
     return pb.Frame(command=pb.CONVERSATIONS, conversations=body)
 
 

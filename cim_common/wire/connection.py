@@ -155,4 +155,3 @@ class Connection:
         if type(message) is LoginOk:
             self.state = State.LOGGED_IN
         return codec.encode(message)
-

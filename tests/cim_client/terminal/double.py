@@ -13,40 +13,27 @@
 Everything else is stored.
 """
 
-import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import Any, cast
 
 import trio
 
-from cim_client.errors import CimError
-from cim_client.terminal.program import run
+from cim_client.client import Event, Message
+from cim_client.errors import Refused
+from cim_client.terminal.program import Connect, run
 from cim_common.wire.codes import Code
 
 PASSWORD = "correct horse"
 
 
-class Message(NamedTuple):
-    sender: str
-    text: str
-    seq: int
-    conversation: str = "lobby"
-    client_msg_id: str = ""
-    time: float = 0.0
-    unverified: bool = False
-
-
-class Event(NamedTuple):
-    kind: str
-    state: str = ""
-    server: str = ""
-    retry_in_s: float = 0.0
-    client_msg_id: str = ""
-    sentence: str = ""
+def message(sender: str, text: str, seq: int, conversation: str = "lobby") -> Message:
+    return Message(
+        conversation, seq, sender.lstrip("~"), 7, text, f"7:d:{seq}", time.time_ns() // 1_000_000, sender[0] == "~"
+    )
 
 
 class Client:
@@ -80,11 +67,12 @@ class Client:
             case "@replay":
                 first, last = rest.split()
                 for seq in range(int(first), int(last) + 1):
-                    self._messages_in.send_nowait(Message("bob", f"earlier {seq}", seq, time=time.time()))
+                    self._messages_in.send_nowait(message("bob", f"earlier {seq}", seq))
             case "@refuse":
-                raise CimError(Code.NO_SUCH_USER, Code.NO_SUCH_USER.sentence)
+                self._events_in.send_nowait(Event("failed", client_msg_id=client_msg_id, code=Code.NO_SUCH_USER))
+                return client_msg_id
             case "@close":
-                self._events_in.send_nowait(Event("connection", "closed", sentence=Code.TAKEN_OVER.sentence))
+                self._events_in.send_nowait(Event("connection", "closed", code=Code.TAKEN_OVER))
                 self._events_in.close()
                 return client_msg_id
             case "@crash":
@@ -101,12 +89,12 @@ class Client:
                 self._events_in.send_nowait(Event("connection", "connected", "s2"))
                 self._store()
 
-    async def history(self, to: str, limit: int) -> Sequence[Message]:
+    async def history(self, to: str, limit: int) -> AsyncIterator[Message]:
         await trio.lowlevel.checkpoint()
-        lines = int(os.environ.get("DOUBLE_HISTORY", "3"))
-        return [Message("bob", f"earlier {seq}", seq, time=time.time()) for seq in range(40, 40 - lines, -1)]
+        for seq in (40, 39, 38):
+            yield message("bob", f"earlier {seq}", seq)
 
-    async def online(self) -> Sequence[str]:
+    async def online(self) -> list[str]:
         await trio.lowlevel.checkpoint()
         return [self.name, "bob", "car\x1b[2Jol"]
 
@@ -118,8 +106,7 @@ class Client:
 
     def _say(self, name: str, text: str, conversation: str) -> None:
         self._seq += 1
-        message = Message(name.lstrip("~"), text, self._seq, conversation, time=time.time())
-        self._messages_in.send_nowait(message._replace(unverified=name.startswith("~")))
+        self._messages_in.send_nowait(message(name, text, self._seq, conversation))
 
     def _store(self) -> None:
         for client_msg_id in self._waiting:
@@ -128,13 +115,11 @@ class Client:
 
 
 @asynccontextmanager
-async def connect(
-    route: str, *, name: str, password: str | None, token: str | None, register: bool, data_dir: str | None
-) -> AsyncIterator[Client]:
+async def connect(route: str, *, name: str, password: str | None, token: str | None, **_: Any) -> AsyncIterator[Client]:
     if token is not None and token != Client.token:
-        raise CimError(Code.BAD_TOKEN, Code.BAD_TOKEN.sentence)
+        raise Refused(Code.BAD_TOKEN)
     if token is None and password != PASSWORD:
-        raise CimError(Code.WRONG_PASSWORD, Code.WRONG_PASSWORD.sentence)
+        raise Refused(Code.WRONG_PASSWORD)
     client = Client(name)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(client.back)
@@ -143,4 +128,4 @@ async def connect(
 
 
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1], sys.argv[2], sys.argv[3], connect=connect))
+    sys.exit(run(sys.argv[1], sys.argv[2], sys.argv[3], connect=cast(Connect, connect)))

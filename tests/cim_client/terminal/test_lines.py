@@ -7,29 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
-from cim_client.terminal.lines import MAX_SHOWN_LINES, cells, clock, fold, message, note, own, own_pending, plain
+from cim_client.client import Message
+from cim_client.terminal.lines import MAX_SHOWN_LINES, cells, clock, fold, note, own, own_pending, plain, received
 
 NOON = datetime.datetime(2024, 5, 6, 12, 0).timestamp()
 
 
-class Said:
-    def __init__(self, sender: str, text: str, unverified: bool = False) -> None:
-        self.sender = sender
-        self.text = text
-        self.time = NOON
-        self.unverified = unverified
+def message(sender: str, text: str, unverified: bool = False) -> Message:
+    return Message("lobby", 1, sender, 7, text, "7:d:1", int(NOON * 1000), unverified)
 
 
-def rows(said: Said, private: bool = False, width: int | None = None) -> list[str]:
-    return [plain(line) for line in message(said, "alice", private, NOON, width)]
+def rows(said: Message, private: bool = False, width: int | None = None) -> list[str]:
+    return [plain(line) for line in received(said, private, NOON, width)]
 
 
 def test_senders() -> None:
-    assert rows(Said("bob", "hi")) == ["12:00 bob: hi"]
-    assert rows(Said("bob", "hi"), private=True) == ["12:00 bob → me: hi"]
-    assert rows(Said("bob", "hi", unverified=True)) == ["12:00 ~bob: hi"]
-    assert rows(Said("alice", "from my other device")) == ["12:00 me: from my other device  ✓"]
-    assert rows(Said("alice", "a secret"), private=True) == ["12:00 me → (private): a secret  ✓"]
+    assert rows(message("bob", "hi")) == ["12:00 bob: hi"]
+    assert rows(message("bob", "hi"), private=True) == ["12:00 bob → me: hi"]
+    assert rows(message("bob", "hi", unverified=True)) == ["12:00 ~bob: hi"]
 
 
 def test_another_day_has_its_date() -> None:
@@ -37,17 +32,17 @@ def test_another_day_has_its_date() -> None:
 
 
 def test_later_lines_are_marked() -> None:
-    assert rows(Said("bob", "one\n12:00 carol: two")) == ["12:00 bob: one", "      │ 12:00 carol: two"]
+    assert rows(message("bob", "one\n12:00 carol: two")) == ["12:00 bob: one", "      │ 12:00 carol: two"]
 
 
 def test_blanks_cannot_push_a_forged_line_to_the_edge() -> None:
-    shown = rows(Said("bob", "hi" + " " * 67 + "12:00 carol: I owe you"), width=80)
+    shown = rows(message("bob", "hi" + " " * 67 + "12:00 carol: I owe you"), width=80)
     assert shown[0].startswith("12:00 bob: hi")
     assert shown[1].startswith("      │ ")
 
 
 def test_a_message_of_line_breaks_is_cut() -> None:
-    shown = rows(Said("bob", "\n" * 5_000))
+    shown = rows(message("bob", "\n" * 5_000))
     assert len(shown) == MAX_SHOWN_LINES
     assert shown[-1] == "      │ … (4902 more lines)"
 
@@ -83,4 +78,4 @@ def test_folding_prefers_blanks() -> None:
 @pytest.mark.parametrize("width", [32, 40, 60])
 def test_a_long_name_never_fills_a_row(width: int) -> None:
     for name in ("x" * 64, "漢" * 64):
-        assert all(wcswidth(row) <= width for row in rows(Said(name, "hello there, how are you"), True, width))
+        assert all(wcswidth(row) <= width for row in rows(message(name, "hello there, how are you"), True, width))

@@ -28,17 +28,31 @@ def mode(path: Path) -> int:
 
 def test_the_token_is_for_its_owner_only(tmp_path: Path) -> None:
     account = Account(str(tmp_path), "http://h:1", "alice")
-    account.make_folder()
+    account.claim()
     assert account.token() is None
     account.keep_token("first")
     account.keep_token("second")
     assert account.token() == "second"
-    assert [file.name for file in account.folder.iterdir()] == ["token"]
-    assert mode(account.folder / "token") == 0o600
-    assert mode(account.folder) == 0o700
+    assert {file.name for file in account.device_folder.iterdir()} == {"lock", "token"}
+    assert mode(account.device_folder / "token") == 0o600
+    assert {mode(account.folder), mode(account.device_folder)} == {0o700}
     account.forget_token()
     account.forget_token()
     assert account.token() is None
+    account.release()
+
+
+def test_each_open_chat_is_a_device_of_its_own(tmp_path: Path) -> None:
+    first, second, third = (Account(str(tmp_path), "http://h:1", "alice") for _ in range(3))
+    first.claim()
+    first.keep_token("of the first")
+    second.claim()
+    assert second.token() is None
+    first.release()
+    third.claim()
+    assert third.token() == "of the first"
+    second.release()
+    third.release()
 
 
 def test_one_folder_per_route_and_name(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def start(terminals: Callable[..., Any], route: Any, tmp_path: Path) -> Callable
 
 
 def token_file(data_dir: Path) -> Path:
-    (found,) = data_dir.glob("chat/*/token")
+    (found,) = data_dir.glob("chat/*/*/token")
     return found
 
 
@@ -42,10 +42,27 @@ def test_first_use_asks_twice_later_ones_nothing(start: Callable[..., Any], rout
     chat.type(":q!\r")
     assert chat.wait() == 0
 
+    route.answer = TAKEN
     again = start()
     again.until("connected to s1")
     assert "password" not in again.seen
-    assert route.paths == ["/v1/names/alice"]
+
+
+def test_a_second_chat_beside_the_first_is_another_device(start: Callable[..., Any], route: Any) -> None:
+    route.answer = TAKEN
+    first = start(CIM_PASSWORD=PASSWORD)
+    first.until("connected to s1")
+    second = start()
+    second.until("Password for alice:")
+
+
+def test_a_token_of_an_account_that_is_gone(start: Callable[..., Any]) -> None:
+    """The cluster's data was deleted, say."""
+    chat = start(CIM_PASSWORD=PASSWORD)
+    chat.until("connected to s1")
+    chat.type("\x04")
+    chat.wait()
+    start().until("alice is a new name.")
 
 
 def test_a_known_name_is_asked_once(start: Callable[..., Any], route: Any) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
+from cim_client.client import Message
 from cim_client.terminal import lines
 from cim_client.terminal.sanitize import MAX_NAME_CHARS, one_line, shown_name, text_lines
 
@@ -31,14 +32,6 @@ hostile = st.lists(
 ).map("".join)  # fmt: skip
 
 
-class Said:
-    def __init__(self, sender: str, text: str) -> None:
-        self.sender = sender
-        self.text = text
-        self.time = time.time()
-        self.unverified = False
-
-
 class Emulator(pyte.Screen):
     def __init__(self) -> None:
         super().__init__(COLUMNS, 400)
@@ -50,10 +43,9 @@ class Emulator(pyte.Screen):
 
 def shown(sender: str, text: str) -> tuple[Emulator, list[str]]:
     """What the emulator looks like after the message, and the rows that were meant."""
-    rows = [
-        lines.plain(line)
-        for line in lines.message(Said(sender, text), "me", private=False, now=time.time(), width=COLUMNS)
-    ]
+    now = time.time()
+    message = Message("lobby", 1, sender, 7, text, "7:d:1", int(now * 1000), False)
+    rows = [lines.plain(line) for line in lines.received(message, private=False, now=now, width=COLUMNS)]
     screen = Emulator()
     pyte.Stream(screen).feed("".join(row + "\r\n" for row in rows))
     return screen, rows

@@ -1,5 +1,6 @@
 """States of one's own messages and of the connection."""
 
+from cim_client.client import Message
 from cim_client.terminal.lines import plain
 from cim_client.terminal.screen import MAX_EARLY, MAX_PENDING_ROWS, Connection, Screen, Settlement
 
@@ -16,7 +17,7 @@ def texts(lines: list[list[tuple[str, str]]]) -> list[str]:
 
 
 def test_pending_until_stored() -> None:
-    screen = Screen("alice", now=Clock())
+    screen = Screen("alice", 5, now=Clock())
     key = screen.sending("hello", None)
     assert texts(screen.pending_rows()) == ["me: hello  · pending"]
     assert screen.posted(key, "1:d:1") == []
@@ -27,22 +28,35 @@ def test_pending_until_stored() -> None:
 
 
 def test_stored_before_post_has_returned() -> None:
-    screen = Screen("alice", now=Clock())
+    screen = Screen("alice", 5, now=Clock())
     key = screen.sending("hello", "bob")
     assert screen.settled("1:d:1", Settlement()) == []
     assert texts(screen.posted(key, "1:d:1")) == ["me → bob: hello  ✓"]
 
 
 def test_a_failure_says_why() -> None:
-    screen = Screen("alice", now=Clock())
+    screen = Screen("alice", 5, now=Clock())
     key = screen.sending("hello", "nobody")
     shown = screen.settled_key(key, Settlement("There is no user of that name."))
     assert texts(shown)[0] == "me → nobody: hello  ✗ not sent"
     assert plain(shown[1]) == "* There is no user of that name."
 
 
+def test_an_unknown_outcome_is_not_called_a_failure() -> None:
+    screen = Screen("alice", 5, now=Clock())
+    shown = screen.settled_key(screen.sending("hello", None), Settlement("No answer in time.", unknown=True))
+    assert texts(shown)[0] == "me: hello  ? may not be sent"
+
+
+def test_own_messages_of_other_devices() -> None:
+    screen = Screen("alice", 5, now=Clock())
+    said = Message("lobby", 1, "alice", 5, "from my phone", "5:e:1", int(Clock.now * 1000), False)
+    assert texts(screen.received(said, None)) == ["me: from my phone  ✓"]
+    assert texts(screen.received(said, "bob")) == ["me → bob: from my phone  ✓"]
+
+
 def test_settlements_of_an_earlier_run_are_bounded() -> None:
-    screen = Screen("alice", now=Clock())
+    screen = Screen("alice", 5, now=Clock())
     for n in range(MAX_EARLY + 1):
         assert screen.settled(f"1:d:{n}", Settlement()) == []
     key = screen.sending("hello", None)
@@ -50,7 +64,7 @@ def test_settlements_of_an_earlier_run_are_bounded() -> None:
 
 
 def test_many_pending_messages_are_counted() -> None:
-    screen = Screen("alice", now=Clock())
+    screen = Screen("alice", 5, now=Clock())
     for n in range(MAX_PENDING_ROWS + 3):
         screen.sending(str(n), None)
     rows = screen.pending_rows()
@@ -61,7 +75,7 @@ def test_many_pending_messages_are_counted() -> None:
 
 def test_the_toolbar_follows_the_connection() -> None:
     clock = Clock()
-    screen = Screen("alice", now=clock)
+    screen = Screen("alice", 5, now=clock)
     screen.connection = Connection("connected", "s1")
     assert screen.toolbar() == " alice · connected to s1 · :all lists the commands"
     screen.connection = Connection("reconnecting", retry_at=clock.now + 2.2)
@@ -73,7 +87,7 @@ def test_the_toolbar_follows_the_connection() -> None:
 
 
 def test_farewell_tells_kept_from_lost() -> None:
-    screen = Screen("alice", now=Clock())
+    screen = Screen("alice", 5, now=Clock())
     assert screen.farewell() is None
     screen.posted(screen.sending("kept", None), "1:d:1")
     screen.sending("not even posted", None)

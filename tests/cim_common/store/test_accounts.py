@@ -108,7 +108,7 @@ def test_names_by_prefix(store: Store) -> None:
 
     assert names("al") == ["al", "alice", "alina"]
     assert names("al", 2) == ["al", "alice"]
-    assert names("а") == ["алиса"]  # noqa: RUF001
+    assert names("а") == ["алиса"]
     assert names("") == ["al", "alice", "alina", "bob", "álvaro", "алиса"]
     assert names("c") == []
 

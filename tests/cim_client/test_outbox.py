@@ -1,0 +1,114 @@
+"""The outbox: numbers, order, the window, going back (I5, I7)."""
+
+from collections.abc import Iterator
+
+from cim_client.outbox import WINDOW, Outbox, Outgoing, Settled
+
+
+class Numbers:
+    def __init__(self) -> None:
+        self.n = 0
+        self.settled: list[tuple[int, Settled]] = []
+
+    def __call__(self) -> int:
+        self.n += 1
+        return self.n
+
+    def message(self, to: str = "c", deadline: float | None = None) -> Outgoing:
+        return Outgoing(self(), to, f"text {self.n}", deadline, lambda m, s: self.settled.append((m.n, s)))
+
+
+def sent(outbox: Outbox, now: float = 0.0) -> list[tuple[int, int]]:
+    return [(send.n, send.after) for send in outbox.frames(now)]
+
+
+def filled(count: int, conversations: Iterator[str] | None = None) -> Outbox:
+    outbox, numbers = Outbox(), Numbers()
+    for _ in range(count):
+        outbox.add(numbers.message(), next(conversations) if conversations else "c")
+    return outbox
+
+
+def test_each_message_names_the_unsettled_one_before_it() -> None:
+    outbox = filled(4, iter(["a", "b", "a", "a"]))
+    assert sorted(sent(outbox)) == [(1, 0), (2, 0), (3, 1), (4, 3)]
+    assert sent(outbox) == []
+
+
+def test_the_window_moves_as_answers_come() -> None:
+    outbox = filled(WINDOW + 5)
+    assert len(sent(outbox)) == WINDOW
+    outbox.settle(1)
+    assert sent(outbox) == [(WINDOW + 1, WINDOW)]
+    assert outbox.settle(1) is None
+    assert len(outbox) == WINDOW + 4
+
+
+def test_a_retry_sends_everything_behind_it_again_in_order() -> None:
+    outbox = filled(4)
+    sent(outbox)
+    outbox.settle(1)
+    outbox.retry(2, 0.5, now=10.0)
+    assert sent(outbox, 10.4) == []
+    assert sent(outbox, 10.5) == [(2, 0), (3, 2), (4, 3)]
+
+
+def test_a_refused_or_given_up_message_is_skipped_by_those_behind() -> None:
+    outbox = filled(3)
+    sent(outbox)
+    outbox.settle(2)
+    outbox.retry(3, 0.0, now=0.0)
+    assert sent(outbox, 1.0) == [(3, 1)]
+
+
+def test_a_new_connection_sends_everything_again() -> None:
+    outbox = filled(3)
+    sent(outbox)
+    outbox.retry(3, 60.0, now=0.0)
+    outbox.disconnected()
+    assert sent(outbox) == [(1, 0), (2, 1), (3, 2)]
+
+
+def test_messages_wait_for_their_conversation() -> None:
+    outbox, numbers = Outbox(), Numbers()
+    outbox.add(numbers.message("bob"), None)
+    outbox.add(numbers.message("c"), "c")
+    outbox.add(numbers.message("bob"), None)
+    assert outbox.unresolved() == ["bob"]
+    assert sent(outbox) == [(2, 0)]
+    outbox.resolved("bob", "c")
+    outbox.disconnected()
+    assert sent(outbox) == [(1, 0), (2, 1), (3, 2)]
+    assert outbox.unresolved() == []
+
+
+def test_a_name_nobody_has() -> None:
+    outbox, numbers = Outbox(), Numbers()
+    outbox.add(numbers.message("nobody"), None)
+    assert [message.n for message in outbox.unresolvable("nobody")] == [1]
+    assert len(outbox) == 0
+
+
+def test_giving_up() -> None:
+    outbox, numbers = Outbox(), Numbers()
+    first, second = numbers.message("c", deadline=5.0), numbers.message("bob", deadline=6.0)
+    outbox.add(first, "c")
+    outbox.add(second, None)
+    assert outbox.overdue(4.9) == []
+    assert outbox.overdue(5.0) == [first]
+    assert outbox.give_up(first)
+    assert not outbox.give_up(first)
+    assert outbox.give_up(second)
+    assert len(outbox) == 0
+    assert outbox.unresolved() == []
+
+
+def test_a_new_device_renumbers_in_order() -> None:
+    outbox = filled(3)
+    sent(outbox)
+    numbers = Numbers()
+    numbers.n = 100
+    assert [(old, message.n) for old, message in outbox.renumber(numbers)] == [(1, 101), (2, 102), (3, 103)]
+    assert sent(outbox) == [(101, 0), (102, 101), (103, 102)]
+    assert outbox.get(1) is None
+    assert [message.n for message in outbox.drain()] == [101, 102, 103]

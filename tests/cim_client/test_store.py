@@ -1,0 +1,92 @@
+"""What a device keeps."""
+
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+
+from cim_client.store import NUMBERS_RESERVED, MemoryStore, Saved, SqliteStore, open_store
+
+ROUTE = "http://127.0.0.1:8083"
+
+
+def opened(folder: Path, name: str = "alice") -> SqliteStore:
+    store = open_store(folder, ROUTE, name)
+    assert isinstance(store, SqliteStore)
+    return store
+
+
+def test_everything_is_there_again(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        device, n = store.device, store.next_n()
+        store.set_positions([("c", 5), ("d", 6)])
+        store.set_positions([("c", 7)])
+        store.save(Saved(n, "bob", "hello"))
+        store.save(Saved(n + 1, "bob", "again"))
+        store.forget(n)
+    with opened(tmp_path) as store:
+        assert store.device == device
+        assert (store.position("c"), store.position("d"), store.position("e")) == (7, 6, None)
+        assert store.saved() == [Saved(n + 1, "bob", "again")]
+
+
+def test_numbers_rise_for_ever(tmp_path: Path) -> None:
+    numbers = []
+    for _ in range(3):
+        with opened(tmp_path) as store:
+            numbers += [store.next_n() for _ in range(NUMBERS_RESERVED + 2)]
+    assert numbers == sorted(set(numbers))
+
+
+def test_a_second_opener_is_another_device(tmp_path: Path) -> None:
+    with opened(tmp_path) as first:
+        with opened(tmp_path) as second:
+            assert first.device != second.device
+            third_device = second.device
+        with opened(tmp_path) as again:
+            assert again.device == third_device
+    with opened(tmp_path) as back:
+        assert back.device == first.device
+
+
+def test_accounts_and_clusters_are_apart(tmp_path: Path) -> None:
+    with opened(tmp_path, "alice") as alice, opened(tmp_path, "bob") as bob:
+        assert alice.device != bob.device
+    other = open_store(tmp_path, "http://127.0.0.1:9000", "alice")
+    assert other.device != alice.device
+    other.close()
+
+
+def test_files_are_the_users_own(tmp_path: Path) -> None:
+    with opened(tmp_path / "new") as store:
+        store.set_positions([("c", 1)])
+        files = list((tmp_path / "new").rglob("*.db"))
+        assert files
+        for file in files:
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_newer_file_is_refused(tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    (file,) = tmp_path.rglob("*.db")
+    db = sqlite3.connect(file)
+    db.execute("UPDATE facts SET value = '99' WHERE name = 'schema'")
+    db.commit()
+    db.close()
+    with pytest.raises(ValueError, match="schema 99"):
+        opened(tmp_path)
+
+
+def test_an_ephemeral_device_keeps_nothing() -> None:
+    first, second = MemoryStore(), MemoryStore()
+    assert first.device != second.device
+    assert first.ephemeral
+    first.save(Saved(first.next_n(), "bob", "x"))
+    assert first.saved() == []
+    first.set_positions([("c", 1)])
+    assert (first.position("c"), first.position("d")) == (1, None)
+    old = first.device
+    first.new_device()
+    assert first.device != old
+    first.close()

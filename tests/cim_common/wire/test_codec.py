@@ -1,0 +1,80 @@
+"""Frames made by hand equal those protobuf makes; entries come back whole."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cim_common.wire import NEED_DATA, Connection, Limits, Role, codec
+from cim_common.wire import messages as m
+from cim_common.wire.codes import Code, reconnects
+from cim_common.wire.commands import State
+from tests.cim_common.wire import samples
+
+
+def decoded(data: bytes, role: Role) -> Any:
+    connection = Connection(role, Limits())
+    connection.state = State.LOGGED_IN
+    connection.receive_data(data)
+    event = connection.next_event()
+    assert connection.next_event() is NEED_DATA
+    return event
+
+
+def encoded(entry: m.Entry) -> bytes:
+    meta = codec.entry_meta(
+        entry.sender, entry.sender_name, entry.device, entry.n, entry.time_ms, entry.unverified, entry.message_id
+    )
+    return codec.entry_bytes(meta, codec.entry_content(entry.text, entry.kind), entry.seq)
+
+
+@given(samples.ENTRIES)
+def test_an_entry_comes_back_whole(entry: m.Entry) -> None:
+    assert codec.decode_entry(encoded(entry)) == entry
+    expected = entry.message_id or f"{entry.sender}:{entry.device}:{entry.n}"
+    assert entry.client_msg_id == expected
+
+
+@given(samples.TEXTS, samples.NUMBERS, samples.NUMBERS)
+def test_meta_from_a_prefix_is_the_same(name: str, n: int, time_ms: int) -> None:
+    prefix = codec.entry_meta(7, name, "d", 0, 0)
+    made = codec.entry_bytes(codec.entry_meta_of(prefix, n, time_ms), codec.entry_content("x"), 1)
+    assert codec.decode_entry(made) == m.Entry(1, 7, name, "d", n, time_ms, "x")
+
+
+@given(samples.TEXTS, st.lists(samples.ENTRIES, max_size=5))
+def test_a_push_made_by_hand(conversation: str, entries: list[m.Entry]) -> None:
+    data = codec.push_frame(codec.conversation_prefix(conversation), [encoded(entry) for entry in entries])
+    assert decoded(data, Role.CLIENT) == m.Push(conversation, tuple(entries))
+
+
+@given(samples.TEXTS, samples.NUMBERS, st.booleans(), st.lists(samples.ENTRIES, max_size=5), samples.SMALL)
+def test_a_page_made_by_hand(text: str, number: int, live: bool, entries: list[m.Entry], request: int) -> None:
+    gaps = (m.Range(1, 2, 3),)
+    data = codec.page_frame(text, number, number, number, live, [encoded(e) for e in entries], request, gaps)
+    assert decoded(data, Role.CLIENT) == m.Page(text, number, number, number, live, tuple(entries), request, gaps)
+
+
+@given(samples.NUMBERS, samples.NUMBERS)
+def test_an_ack_made_by_hand(n: int, seq: int) -> None:
+    assert decoded(codec.ack_frame(n, seq), Role.CLIENT) == m.Ack(n, seq)
+
+
+@given(samples.FROM_SERVER)
+def test_every_answer_comes_back(message: Any) -> None:
+    assert decoded(codec.encode(message), Role.CLIENT) == message
+
+
+@given(samples.FROM_CLIENT)
+def test_every_request_comes_back(message: Any) -> None:
+    assert decoded(codec.encode(message), Role.SERVER) == message
+
+
+def test_the_range_of_a_code_says_whether_to_reconnect() -> None:
+    assert reconnects(Code.SERVER_STOPPING)
+    assert reconnects(Code.SLOW_CONSUMER)
+    assert not reconnects(Code.TAKEN_OVER)
+    assert not reconnects(3777)
+    assert reconnects(3377)
+    assert all(code.sentence.endswith(".") for code in Code)
+    assert len({int(code) for code in Code}) == len(Code)

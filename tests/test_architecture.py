@@ -1,0 +1,136 @@
+"""Rules of the layout, as tests (docs/architecture.md, CONTRIBUTING.md)."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("cim", "cim_common", "cim_server", "cim_route", "cim_client")
+MAY_IMPORT = {
+    "cim": {"cim", "cim_common", "cim_server", "cim_route", "cim_client"},
+    "cim_server": {"cim_server", "cim_common"},
+    "cim_route": {"cim_route", "cim_common"},
+    "cim_client": {"cim_client", "cim_common"},
+    "cim_common": {"cim_common"},
+}
+PURE = ("cim_common/wire", "cim_common/store", "cim_common/accept.py", "cim_common/ids.py", "cim_common/names.py")
+IMPURE = {"socket", "ssl", "select", "selectors", "threading", "asyncio", "trio", "redis", "kazoo", "flask", "http"}
+PURE_IN_CLIENT = ("cim_client/inbox.py", "cim_client/outbox.py")
+
+COVERED_ELSEWHERE = {
+    "cim_client/client.py": "tests/system/test_sdk.py, test_promise.py",
+    "cim_client/errors.py": "tests/system/test_sdk.py",
+    "cim_client/link.py": "tests/system/test_sdk.py, test_promise.py",
+    "cim_client/route_api.py": "tests/system/test_sdk.py",
+    "cim_common/accept.py": "store/test_commit.py: packing and settling only mean something together",
+    "cim_common/registry/board.py": "registry/test_contract.py",
+    "cim_common/registry/leases.py": "registry/test_contract.py",
+    "cim_common/registry/zookeeper.py": "registry/test_contract.py",
+    "cim_common/store/arrivals.py": "tests/system/test_legacy.py",
+    "cim_common/store/keys.py": "store/test_commit.py",
+    "cim_common/store/flow.py": "every test of the store",
+    "cim_common/store/push.py": "store/test_commit.py",
+    "cim_common/store/resp.py": "store/test_commit.py",
+    "cim_common/store/scripts.py": "every test of the store",
+    "cim_common/wire/codes.py": "wire/test_codec.py",
+    "cim_common/wire/commands.py": "wire/test_connection.py: every cell",
+    "cim_common/wire/limits.py": "constants",
+    "cim_common/wire/messages.py": "wire/test_codec.py",
+    "cim_route/legacy.py": "tests/system/test_legacy.py",
+    "cim_route/parts.py": "only types",
+    "cim_route/settings.py": "only types",
+}
+"""Modules without a test file of their own, and where they are tested. Programs as a whole: tests/system."""
+
+TESTED_AS_PROCESSES = ("cim_server", "cim")
+"""Their parts are tested through real processes and sockets in tests/system, and by a file of their own where that
+says more."""
+
+
+def modules() -> list[Path]:
+    found = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    return [path for path in found if not path.name.endswith("_pb2.py")]
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imports_of(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            assert node.level == 0, f"{name_of(path)} imports relatively"
+            found.add(node.module)
+    return found
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_import_arrows(path: Path) -> None:
+    package = path.relative_to(ROOT).parts[0]
+    ours = {name.split(".")[0] for name in imports_of(path)} & set(PACKAGES)
+    assert ours <= MAY_IMPORT[package]
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in modules() if name_of(path).startswith(PURE + PURE_IN_CLIENT)], ids=name_of
+)
+def test_sans_io_modules_do_no_io(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imports_of(path)} & IMPURE
+
+
+def test_keys_are_spelled_in_one_place() -> None:
+    prefixes = ("log:", "conv:", "snd:", "int:", "recent:", "todo:", "sess:", "convs:", "push:", "idem:", "cim:servers")
+    for path in modules():
+        if name_of(path) == "cim_common/store/keys.py":
+            continue
+        strings = [n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)]
+        bad = [text for text in strings if isinstance(text, str) and text.startswith(prefixes) and " " not in text]
+        assert not bad, f"{name_of(path)} spells keys: {bad}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for path in modules()
+        if path.parts[len(ROOT.parts)] not in TESTED_AS_PROCESSES and path.name != "__init__.py"
+    ],
+    ids=name_of,
+)
+def test_tests_mirror_the_code(path: Path) -> None:
+    relative = path.relative_to(ROOT)
+    mirror = ROOT / "tests" / relative.parent / f"test_{relative.name}"
+    assert mirror.exists() or name_of(path) in COVERED_ELSEWHERE, f"{mirror.relative_to(ROOT)} is missing"
+
+
+def test_nothing_listed_as_covered_elsewhere_is_gone() -> None:
+    assert [name for name in COVERED_ELSEWHERE if not (ROOT / name).exists()] == []
+
+
+def test_generated_files_are_current(tmp_path: Path) -> None:
+    environment = {"PYTHON": sys.executable, "PATH": "/usr/bin:/bin"}
+    subprocess.run([ROOT / "tools" / "gen-proto", tmp_path], check=True, env=environment, capture_output=True)
+    made = sorted(tmp_path.iterdir())
+    assert len(made) == 4
+    for file in made:
+        assert file.read_text() == (ROOT / "cim_common" / "wire" / file.name).read_text(), (
+            f"run tools/gen-proto: {file.name}"
+        )
+
+
+def test_invariants_cited_in_the_code_exist() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    for path in [*modules(), *(ROOT / "cim_common" / "store" / "scripts").glob("*.lua")]:
+        for word in path.read_text().replace("(", " ").replace(")", " ").replace(",", " ").replace(".", " ").split():
+            if word[0] == "I" and word[1:].isdigit():
+                assert f"**{word}**" in text, f"{name_of(path)} cites {word}"
+
+
+def test_every_package_is_typed() -> None:
+    assert [package for package in PACKAGES if not (ROOT / package / "py.typed").exists()] == []
