@@ -16,7 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 HELP = {"help_option_names": ["-h", "--help"]}
 
 
-class Address(click.ParamType):
+class Address(click.ParamType):  # type: ignore[type-arg]
     """HOST:PORT; an IPv6 host stands in brackets."""
 
     name = "host:port"

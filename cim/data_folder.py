@@ -71,8 +71,8 @@ class DataFolder:
             found, known = {"engine": "unknown", "version": "?"}, False
         if not known:
             raise FolderError(
-                f"The data in {self.path} was written by {found['engine']} {found['version']}, which {engine} {version} "
-                "cannot read: use the program that wrote it, or another folder with --data."
+                f"The data in {self.path} was written by {found['engine']} {found['version']}, which {engine} {version}"
+                " cannot read: use the program that wrote it, or another folder with --data."
             )
 
 

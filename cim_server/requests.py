@@ -142,7 +142,7 @@ class Requests:
             )
             self._claims.run(flow, lambda outcome: self._claimed(session, outcome))
 
-    def _claimed(self, session: Session, outcome: SessionRecord | None | StoreError | StoreUnavailable) -> None:
+    def _claimed(self, session: Session, outcome: SessionRecord | StoreError | StoreUnavailable | None) -> None:
         channel = session.channel
         if isinstance(outcome, StoreError | StoreUnavailable):
             channel.close(Code.SESSION_LOST)

@@ -19,7 +19,7 @@ def handler(app: "App") -> Handler:
     tokens = Tokens(app.settings.secret)
 
     async def handle(request: Request) -> Response:
-        path, _, query = request.path.partition("?")
+        path = request.path.partition("?")[0]
         if request.method == "GET" and path == "/healthz":
             return Response(200, {"status": "ok", "id": app.settings.server_id, "connections": len(app.sessions)})
         if request.method == "POST" and path == "/session":

@@ -78,7 +78,7 @@ async def test_errors_come_unwrapped(cluster: Cluster) -> None:
         async with connect("http://127.0.0.1:1", name="carl", password=PASSWORD, timeout_s=0.5):
             pytest.fail("there is no route")
     with pytest.raises(CimError):
-        async with connect("nonsense:", name="carl", password=PASSWORD):
+        async with connect("ftp://127.0.0.1", name="carl", password=PASSWORD):
             pytest.fail("that is no address")
 
 

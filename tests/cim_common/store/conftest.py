@@ -23,7 +23,7 @@ class Store:
     """Runs flows and commands on one connection to the session's Redis."""
 
     def __init__(self, url: str) -> None:
-        pool = redis.ConnectionPool.from_url(url, protocol=2, retry=None)
+        pool: Any = redis.ConnectionPool.from_url(url, protocol=2, retry=None)
         self.connection: Any = pool.make_connection()
         self.connection.connect()
         for script in scripts.SCRIPTS:

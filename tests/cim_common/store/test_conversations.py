@@ -16,7 +16,8 @@ HERE = Session("s1:e1", "c1")
 
 def start_of(store: Any, user: int, device: str, conversation: str) -> int:
     listed, _, _ = store.run(conversations.list_since(user, device, 0))
-    return next(item.start for item in listed if item.id == conversation)
+    start: int = next(item.start for item in listed if item.id == conversation)
+    return start
 
 
 def log_in(store: Any, user: int, device: str, ephemeral: bool = False) -> None:
