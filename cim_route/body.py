@@ -42,6 +42,10 @@ def parse_object(body: bytes) -> dict[str, Any]:
     """
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_refuse)
+        if b"\\u" in body:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")  # half a surrogate pair is no character
+    except UnicodeEncodeError as error:
+        raise Problem(Code.BAD_REQUEST, "A string holds half a surrogate pair.", status=422) from error
     except UnicodeDecodeError as error:
         raise Problem(Code.BAD_REQUEST, "The body is not UTF-8.") from error
     except (ValueError, RecursionError) as error:

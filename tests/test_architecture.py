@@ -124,6 +124,10 @@ def test_generated_files_are_current(tmp_path: Path) -> None:
         )
 
 
+def test_the_protocol_page_is_current() -> None:
+    subprocess.run([sys.executable, ROOT / "tools" / "gen-protocol-doc", "--check"], check=True)
+
+
 def test_invariants_cited_in_the_code_exist() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
     for path in [*modules(), *(ROOT / "cim_common" / "store" / "scripts").glob("*.lua")]:

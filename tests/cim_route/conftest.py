@@ -3,13 +3,12 @@
 import itertools
 import socket
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytest
 from argon2 import PasswordHasher
-from flask.testing import FlaskClient
 
-from cim_common.registry import Server
+from cim_common.registry import Registry, Server
 from cim_common.tokens import Tokens
 from cim_route.acceptor import Refused, Stored
 from cim_route.app import RouteApp, create_app
@@ -24,7 +23,7 @@ CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 class Registered:
-    """A registry whose list is set by the test."""
+    """As much of a registry as route asks: a list, set by the test."""
 
     def __init__(self) -> None:
         self.list: tuple[Server, ...] = ()
@@ -97,7 +96,8 @@ class Route(NamedTuple):
     tokens: Tokens
     acceptor: Accepted
 
-    def client(self) -> FlaskClient:
+    def client(self) -> Any:
+        """Flask's client; untyped, for its answers' `json` may be None as well."""
         return self.app.test_client()
 
     def register(self, name: str) -> str:
@@ -146,9 +146,8 @@ def make_route(redis_url: str) -> Iterator[Callable[..., Route]]:
         closing.extend((store, attempts))
         route = Route(RouteApp("x"), store, Registered(), Tokens(SECRET), Accepted())
         parts.setdefault("passwords", Passwords(CHEAP))
-        app = create_app(
-            settings, store, route.registry, route.tokens, route.acceptor, attempts=attempts, **parts
-        )
+        registry = cast(Registry, route.registry)
+        app = create_app(settings, store, registry, route.tokens, route.acceptor, attempts=attempts, **parts)
         return route._replace(app=app)
 
     yield make

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import redis
+
 from cim_common.registry import Server
 from tests.cim_route.conftest import PASSWORD, Route
 from tests.real_servers import RealRedis
@@ -22,13 +24,13 @@ def test_missing_servers_are_named(route: Route) -> None:
 def test_a_store_that_goes_and_comes_back(
     new_redis: Callable[[], RealRedis], make_route: Callable[..., Route], make_server: Callable[..., Server]
 ) -> None:
-    redis = new_redis()
-    route = make_route(redis.url)
+    store = new_redis()
+    route = make_route(store.url)
     route.registry.list = (make_server(1),)
     client = route.client()
     header = route_header(route)
     assert client.get("/readyz").status_code == 200
-    redis.kill()
+    store.kill()
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json["code"], answer.json["missing"]) == (503, 2001, ["store"])
     assert client.get("/healthz").status_code == 200
@@ -42,7 +44,7 @@ def test_a_store_that_goes_and_comes_back(
     ]
     for call in calls:
         assert (call.status_code, call.json["code"], call.headers["Retry-After"]) == (503, 2001, "1")
-    redis.start()
+    store.start()
     assert client.get("/readyz").status_code == 200
     assert client.get("/v1/users", headers=header).status_code == 200
 
@@ -50,22 +52,20 @@ def test_a_store_that_goes_and_comes_back(
 def test_a_store_that_is_away_at_the_start(
     new_redis: Callable[[], RealRedis], make_route: Callable[..., Route], make_server: Callable[..., Server]
 ) -> None:
-    redis = new_redis()
-    redis.kill()
-    route = make_route(redis.url)
+    store = new_redis()
+    store.kill()
+    route = make_route(store.url)
     route.registry.list = (make_server(1),)
     assert route.client().get("/readyz").json["missing"] == ["store"]
-    redis.start()
+    store.start()
     assert route.client().get("/readyz").status_code == 200
 
 
 def test_a_store_of_another_kind_is_not_used(
     new_redis: Callable[[], RealRedis], make_route: Callable[..., Route]
 ) -> None:
-    import redis as client
-
     store = new_redis()
-    with client.Redis.from_url(store.url) as raw:
+    with redis.Redis.from_url(store.url) as raw:
         raw.hset("cim:meta", "schema", "99")
     route = make_route(store.url)
     assert route.client().get("/readyz").json["missing"] == ["store", "servers"]

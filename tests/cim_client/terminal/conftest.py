@@ -70,7 +70,10 @@ class Terminal:
         """The screen as soon as it contains (or satisfies) `what`; fails at the deadline, showing the screen."""
         deadline = time.monotonic() + DEADLINE_S
         while not self._holds(what):
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                self._read(0.05)
+                if self._holds(what):
+                    break
                 pytest.fail(f"never on the screen: {what}\n{self.text()}")
             self._read(0.05)
         return self.text()
@@ -116,6 +119,13 @@ class Terminal:
             self.seen += data.decode(errors="replace")
             self._stream.feed(data)
             timeout_s = 0
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs started here find our packages, and no password of the developer's."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+    monkeypatch.delenv("CIM_PASSWORD", raising=False)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import stat
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,6 @@ def start(terminals: Callable[..., Any], route: Any, tmp_path: Path) -> Callable
     double = Path(__file__).with_name("double.py")
 
     def chat(**env: str) -> Any:
-        import sys
-
         return terminals([sys.executable, str(double), "alice", route.url, str(tmp_path)], **env)
 
     return chat
@@ -137,8 +136,6 @@ def test_a_wrong_password_from_the_environment_is_not_asked_again(
 
 def test_a_pipe_is_never_asked_for_a_password(terminals: Any, route: Any, tmp_path: Path) -> None:
     """Its first line would be a password or a message for everyone, depending on a token file."""
-    import sys
-
     double = Path(__file__).with_name("double.py")
     done = subprocess.run(
         [sys.executable, str(double), "alice", route.url, str(tmp_path)],

@@ -1,0 +1,150 @@
+"""Route over real sockets, and as a process."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cim_common.registry import Server
+from cim_common.registry.leases import LeaseRegistry
+from cim_route.serve import MAX_HEADER_BYTES, MAX_RECEIVED_BYTES, RouteServer, serve
+from tests.cim_route.conftest import PASSWORD, SECRET, Route
+from tests.real_servers import eventually
+
+
+@pytest.fixture
+def port(route: Route) -> Iterator[int]:
+    port, stop = serve(route.app, "127.0.0.1", 0)
+    yield port
+    stop()
+
+
+def call(port: int, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request(method, path, body, {"Content-Type": "application/json", **headers})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
+def test_register_log_in_and_send(port: int) -> None:
+    account = json.dumps({"name": "älice", "password": PASSWORD}, ensure_ascii=False).encode()
+    assert call(port, "POST", "/v1/register", account)[0] == 201
+    status, found = call(port, "POST", "/v1/login", account)
+    assert status == 200
+    message = json.dumps({"to": "lobby", "text": "hello"}).encode()
+    assert call(port, "POST", "/v1/messages", message, Authorization=f"Bearer {found['token']}")[0] == 201
+
+
+def test_a_megabyte_of_json_gets_a_problem(port: int) -> None:
+    body = json.dumps({"name": "a" * 1_000_000}).encode()
+    status, problem = call(port, "POST", "/v1/register", body)
+    assert (status, problem["code"]) == (413, 1017)
+
+
+def raw(port: int, request: bytes) -> tuple[bytes, Any]:
+    with socket.create_connection(("127.0.0.1", port), 10) as sock:
+        sock.sendall(request)
+        answer = b""
+        while data := sock.recv(65_536):
+            answer += data
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return head, json.loads(body)
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status", "code"),
+    [
+        (b"POST /v1/login HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (MAX_RECEIVED_BYTES + 1), 413, 1017),
+        ((b"GET / HTTP/1.1\r\nX: ").ljust(MAX_HEADER_BYTES, b"x"), 431, 1017),
+        (b"POST /v1/login HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400, 1000),
+        (b"GET\r\n\r\n", 400, 1000),
+    ],
+)
+def test_what_never_reaches_the_app_gets_a_problem_too(
+    port: int, request_bytes: bytes, status: int, code: int
+) -> None:
+    head, problem = raw(port, request_bytes)
+    assert head.split()[:2] in ([b"HTTP/1.0", b"%d" % status], [b"HTTP/1.1", b"%d" % status])
+    assert b"Content-Type: application/problem+json" in head
+    assert (problem["status"], problem["code"]) == (status, code)
+
+
+def test_a_chunked_body_is_bounded_as_well(port: int) -> None:
+    chunk = b"10000\r\n" + b" " * 65_536 + b"\r\n"
+    request = (
+        b"POST /v1/login HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n" + 2 * chunk + b"0\r\n\r\n"
+    )
+    assert raw(port, request)[1]["code"] == 1017
+
+
+def test_a_stop_answers_what_was_asked_and_frees_the_port() -> None:
+    entered, go = threading.Event(), threading.Event()
+
+    def app(environ: Any, start_response: Callable[..., Any]) -> list[bytes]:
+        entered.set()
+        assert go.wait(10)
+        start_response("200 OK", [("Content-Length", "4")])
+        return [b"true"]
+
+    server = RouteServer(app, "127.0.0.1", 0)
+    runner = threading.Thread(target=server.run)
+    runner.start()
+    answers: list[Any] = []
+    caller = threading.Thread(target=lambda: answers.append(call(server.port, "GET", "/")))
+    caller.start()
+    assert entered.wait(10)
+    server.stop()
+    go.set()
+    caller.join(10)
+    runner.join(10)
+    assert not runner.is_alive()
+    assert answers == [(200, True)]
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", server.port), 1)
+
+
+def test_route_as_a_process(redis_url: str, tmp_path: Path, listener: socket.socket) -> None:
+    ready = tmp_path / "ready"
+    program = (
+        "import sys; from cim_route.serve import run; from cim_route.settings import RouteSettings; "
+        f"sys.exit(run(RouteSettings({redis_url!r}, {SECRET!r}, port=int(sys.argv[2]), ready_file=sys.argv[1])))"
+    )
+
+    def start(port: int, file: Path) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-c", program, str(file), str(port)], stderr=subprocess.PIPE)
+
+    registry = LeaseRegistry(redis_url)
+    registry.start()
+    registry.register(Server("s1", "1", "127.0.0.1", listener.getsockname()[1], 1, 0, "0"))
+    with start(0, ready) as process:
+        try:
+            eventually(ready.exists, 30)
+            record = json.loads(ready.read_text())
+            assert record["pid"] == process.pid
+            port = int(record["route"].rpartition(":")[2])
+            eventually(lambda: call(port, "GET", "/readyz")[0] == 200)
+            account = json.dumps({"name": "alice", "password": PASSWORD}).encode()
+            assert call(port, "POST", "/v1/register", account)[0] == 201
+            assert call(port, "POST", "/v1/login", account)[1]["server"]["id"] == "s1"
+            with start(port, tmp_path / "second") as second:
+                assert second.stderr is not None
+                assert b"choose another port" in second.stderr.read()
+            assert second.returncode == 1
+            os.kill(process.pid, signal.SIGTERM)
+            assert process.wait(15) == 0
+        finally:
+            process.kill()
+            registry.close()
