@@ -28,8 +28,8 @@ class Cluster:
             sys.executable, "-m", "cim", "up", "--route", "127.0.0.1:0", "--server-port", "0",
             "--data", str(self.folder / "data"), "--ready-file", str(self.ready_file), *self.options,
         ]  # fmt: skip
-        self.output = (self.folder / "output").open("a")
-        self.process = subprocess.Popen(command, stdout=self.output, stderr=subprocess.STDOUT, text=True)
+        with (self.folder / "output").open("a") as output:
+            self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, text=True)
         eventually(self._is_up, 30)
 
     def _is_up(self) -> bool:
@@ -71,6 +71,4 @@ class Cluster:
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(40)
-        self.output.close()
-        return code
+        return self.process.wait(40)

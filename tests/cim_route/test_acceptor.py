@@ -1,0 +1,99 @@
+"""Route's own way into the logs, on a real Redis."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+import redis
+
+from cim_common import ids
+from cim_common.store import keys, metadata
+from cim_common.store.interest import Liveness
+from cim_common.wire.codes import Code
+from cim_route.acceptor import Acceptor, Refused
+from cim_route.store import Store
+from tests.real_servers import RealRedis, eventually
+
+ALICE, BOB = ids.MIN_USER_ID + 5, ids.MIN_USER_ID + 9
+DIRECT = ids.direct(ALICE, BOB)
+
+
+@pytest.fixture
+def acceptor(redis_url: str) -> Iterator[Acceptor]:
+    yield from opened(redis_url)
+
+
+def opened(redis_url: str) -> Iterator[Acceptor]:
+    store = Store(redis_url)
+    store.run(metadata.check())
+    store.close()
+    client = redis.Redis.from_url(redis_url)
+    for user, name in ((ALICE, "alice"), (BOB, "bob")):
+        client.hset(keys.user(user), "name", name)
+    client.close()
+    made = Acceptor(redis_url, Liveness())
+    made.start()
+    eventually(lambda: made._up)
+    yield made
+    made.close()
+
+
+def refusal(call: Callable[[], object]) -> tuple[Code, bool]:
+    with pytest.raises(Refused) as refused:
+        call()
+    return refused.value.code, refused.value.after_s is not None
+
+
+def test_a_message_is_stored_once_for_its_key(acceptor: Acceptor) -> None:
+    assert acceptor.send(ALICE, "alice", DIRECT, "hello", message_key="k1").seq == 1
+    assert acceptor.send(ALICE, "alice", DIRECT, "hello", message_key="k1").seq == 1
+    assert acceptor.send(ALICE, "alice", DIRECT, "hello", message_key="k2").seq == 2
+    assert refusal(lambda: acceptor.send(ALICE, "alice", DIRECT, "other", message_key="k1")) == (Code.ID_REUSED, False)
+
+
+def test_several_go_in_order(acceptor: Acceptor) -> None:
+    stored = acceptor.send_all(ALICE, "alice", ids.LOBBY, [f"text {n}" for n in range(700)], message_key="batch")
+    assert [item.seq for item in stored] == list(range(1, 701))
+
+
+def test_refusals(acceptor: Acceptor) -> None:
+    def send(conversation: str, text: str) -> Callable[[], object]:
+        return lambda: acceptor.send(ALICE, "alice", conversation, text, message_key="k")
+
+    assert refusal(send(DIRECT, "")) == (Code.EMPTY_TEXT, False)
+    assert refusal(send(DIRECT, "x" * 16_385)) == (Code.TEXT_TOO_LONG, False)
+    assert refusal(send(ids.direct(BOB, BOB + 1), "x")) == (Code.NO_SUCH_CONVERSATION, False)
+    assert refusal(send(ids.direct(ALICE, BOB + 1), "x")) == (Code.NO_SUCH_USER, False)
+
+
+def test_many_threads_share_batches(acceptor: Acceptor) -> None:
+    seqs: list[int] = []
+
+    def send(thread: int) -> None:
+        for n in range(20):
+            seqs.append(acceptor.send(ALICE, "alice", ids.LOBBY, "x", message_key=f"{thread}.{n}").seq)
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(seqs) == list(range(1, 321))
+    assert acceptor._group.batches < 320
+
+
+def test_redis_away_and_back(new_redis: Callable[[], RealRedis]) -> None:
+    server = new_redis()
+    acceptors = opened(server.url)
+    acceptor = next(acceptors)
+    acceptor.send(ALICE, "alice", DIRECT, "before", message_key="k1")
+    server.kill()
+    code, later = refusal(lambda: acceptor.send(ALICE, "alice", DIRECT, "meanwhile", message_key="k2"))
+    assert code in (Code.STORE_UNAVAILABLE, Code.OUTCOME_UNKNOWN)
+    assert later
+    server.start()
+    eventually(lambda: acceptor._up)
+    assert acceptor.send(ALICE, "alice", DIRECT, "before", message_key="k1").seq == 1
+    assert acceptor.send(ALICE, "alice", DIRECT, "after", message_key="k3").seq == 2
+    with pytest.raises(StopIteration):
+        next(acceptors)
