@@ -328,4 +328,3 @@ def _outcome(append: Append) -> Stored:
         return Stored(append.seq)
     code = code_of(append.code) if append.code else Code.OUTCOME_UNKNOWN
     raise Refused(code, max(append.after_ms / 1000, 0.1) if append.status is Status.RETRY else None)
-

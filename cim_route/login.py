@@ -74,25 +74,34 @@ def blueprint(parts: Parts) -> APIBlueprint:
 
 
 def _by_token(parts: Parts, body: LoginBody) -> tuple[Login, str]:
-    """The device is the token's, whatever the body says."""
+    """The token proves the user; the device is its own unless another is asked for (a second opener of a folder)."""
     if body.name is not None or body.password is not None:
         raise Problem(Code.BAD_REQUEST, "Log in with a token or with name and password, not with both.", status=422)
     found, device = signed_in(parts)
     parts.attempts.right(found.account.name)
-    return found, device
+    if body.device_id is None or body.device_id == device:
+        return found, device
+    other = parts.store.run(accounts.login(found.account.id, _checked_device(body.device_id)))
+    if other is None:
+        raise Problem(Code.BAD_TOKEN)
+    return other, body.device_id
 
 
 def _by_password(parts: Parts, body: LoginBody) -> tuple[Login, str]:
     if body.name is None or body.password is None:
         raise Problem(Code.BAD_REQUEST, "A login needs name and password, or a bearer token.", status=422)
-    device = ids.new_device_id() if body.device_id is None else body.device_id
-    if not ids.is_device_id(device) or device in OTHER_DOORS:
-        raise Problem(Code.BAD_REQUEST, "device_id: 1 to 32 of 0-9 and a-z.", status=422)
+    device = ids.new_device_id() if body.device_id is None else _checked_device(body.device_id)
     account = _authenticated(parts, canonical(body.name), body.password)
     found = parts.store.run(accounts.login(account.id, device))
     if found is None:
         raise Problem(Code.WRONG_PASSWORD)
     return found, device
+
+
+def _checked_device(device: str) -> str:
+    if not ids.is_device_id(device) or device in OTHER_DOORS:
+        raise Problem(Code.BAD_REQUEST, "device_id: 1 to 32 of 0-9 and a-z.", status=422)
+    return device
 
 
 def _authenticated(parts: Parts, name: str, password: str) -> Account:

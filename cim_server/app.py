@@ -33,7 +33,7 @@ from cim_common.wire.messages import GoAway
 from cim_server import http, status
 from cim_server.anti_entropy import AntiEntropy
 from cim_server.audit import Audit, supersede
-from cim_server.channel import Channel, Listener
+from cim_server.channel import AddressLimit, Channel, Listener
 from cim_server.commit import CommitWorker
 from cim_server.conversations import Conversations
 from cim_server.legacy import LegacyDoor
@@ -73,6 +73,7 @@ class App:
         self.liveness = Liveness()
         self.others: tuple[Server, ...] = ()
         self.pump = Pump()
+        self.addresses = AddressLimit()
         self.clock = StoreClock()
         self.commit_link = RedisLink(
             self.pump, settings.redis_url, "commit", on_up=self._store_back, on_down=self._store_lost
@@ -95,8 +96,8 @@ class App:
 
     # -- what the parts tell each other ------------------------------------------------------------------
 
-    def accepted(self, sock: socket.socket) -> None:
-        Channel(self.pump, sock, self.requests)
+    def accepted(self, sock: socket.socket, address: str) -> None:
+        self.addresses.admit(Channel(self.pump, sock, self.requests), address)
 
     def _applied(self, item: Applied) -> None:
         owner = item.owner

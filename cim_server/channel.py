@@ -14,6 +14,7 @@ from cim_common.wire.codes import Code
 from cim_common.wire.limits import IDLE_TIMEOUT_S, LOGIN_TIMEOUT_S
 from cim_common.wire.messages import Close, ConnectionClosed, Failed
 from cim_server.pump import GONE, READ, WRITE, Pump
+from cim_server.settings import is_loopback
 
 RECEIVE_BYTES = 65_536
 MAX_OUTBOX_BYTES = 1024 * 1024
@@ -50,7 +51,7 @@ class Channel:
 
     __slots__ = (
         "_begun", "_blocked", "_closing", "_fd", "_out", "_out_bytes", "_out_since", "_pump", "_queued", "_sock",
-        "connection", "door", "heard", "notify_drained", "session",
+        "connection", "door", "heard", "notify_drained", "released", "session",
     )  # fmt: skip
 
     def __init__(self, pump: Pump, sock: socket.socket, door: Door) -> None:
@@ -69,6 +70,7 @@ class Channel:
         self.heard = pump.now
         self.session: Any = None
         self.notify_drained = False
+        self.released: Callable[[], None] | None = None
         pump.add(self._fd, self)
         pump.timers.watch(self, LOGIN_TIMEOUT_S)
 
@@ -233,9 +235,38 @@ class Channel:
         self._fd = -1
         self._sock.close()
         self._out = None
+        if self.released is not None:
+            self.released()
         if not self._closing:
             self._closing = True
             self.door.closed(self)
+
+
+class AddressLimit:
+    """Counts the connections of each address; those of this machine are not limited (I17)."""
+
+    MAX_CONNECTIONS = 64
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+
+    def admit(self, channel: Channel, address: str) -> None:
+        """Count a new connection, or close it with TOO_MANY_CONNECTIONS."""
+        if is_loopback(address):
+            return
+        count = self._counts.get(address, 0)
+        if count >= self.MAX_CONNECTIONS:
+            channel.close(Code.TOO_MANY_CONNECTIONS)
+            return
+        self._counts[address] = count + 1
+        channel.released = lambda: self._release(address)
+
+    def _release(self, address: str) -> None:
+        left = self._counts[address] - 1
+        if left:
+            self._counts[address] = left
+        else:
+            del self._counts[address]
 
 
 class Listener:
@@ -244,7 +275,7 @@ class Listener:
     PAUSE_S = 1.0
     ACCEPTS_PER_PASS = 64
 
-    def __init__(self, pump: Pump, sock: socket.socket, accepted: Callable[[socket.socket], None]) -> None:
+    def __init__(self, pump: Pump, sock: socket.socket, accepted: Callable[[socket.socket, str], None]) -> None:
         self._pump = pump
         self._sock = sock
         self._accepted = accepted
@@ -259,7 +290,7 @@ class Listener:
     def ready(self, events: int) -> None:
         for _ in range(self.ACCEPTS_PER_PASS):
             try:
-                client, _ = self._sock.accept()
+                client, address = self._sock.accept()
             except BlockingIOError:
                 return
             except ConnectionError:
@@ -270,7 +301,7 @@ class Listener:
                 self._pump.timers.after(self.PAUSE_S, self._resume)
                 return
             prepare(client)
-            self._accepted(client)
+            self._accepted(client, address[0])
 
     def _resume(self) -> None:
         if self._sock.fileno() >= 0:

@@ -76,9 +76,7 @@ class Accepted:
         timeout_s: float = 10.0,
     ) -> list[Stored]:
         assert unverified
-        return [
-            self._take(Sent(sender, sender_name, conversation, text, message_key, own_key)) for text in texts
-        ]
+        return [self._take(Sent(sender, sender_name, conversation, text, message_key, own_key)) for text in texts]
 
     def _take(self, sent: Sent) -> Stored:
         self.sent.append(sent)
@@ -156,9 +154,7 @@ def make_route(redis_url: str) -> Iterator[Callable[..., Route]]:
 
 
 @pytest.fixture
-def route(
-    make_route: Callable[..., Route], listener: socket.socket, make_server: Callable[..., Server]
-) -> Route:
+def route(make_route: Callable[..., Route], listener: socket.socket, make_server: Callable[..., Server]) -> Route:
     """An app with one live server."""
     made = make_route()
     made.registry.list = (make_server(listener.getsockname()[1]),)

@@ -48,7 +48,9 @@ def test_a_bad_device_id(route: Route, device: str) -> None:
 def test_a_login_with_the_token_of_an_earlier_one(route: Route) -> None:
     route.register("alice")
     first = route.login("alice", device_id="d1")
-    again = login(route, {"device_id": "d2"}, first["token"])
+    other = login(route, {"device_id": "d2"}, first["token"])
+    assert (other.status_code, other.json["device_id"]) == (200, "d2")
+    again = login(route, {}, first["token"])
     assert again.status_code == 200
     assert again.json["device_id"] == "d1"
     assert again.json["user_id"] == first["user_id"]
@@ -114,9 +116,7 @@ def test_without_servers_a_login_says_when_to_try_again(route: Route) -> None:
     assert int(answer.headers["Retry-After"]) >= 1
 
 
-def test_a_dead_server_is_left_out(
-    route: Route, listener: socket.socket, make_server: Callable[..., Server]
-) -> None:
+def test_a_dead_server_is_left_out(route: Route, listener: socket.socket, make_server: Callable[..., Server]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         dead_port = closed.getsockname()[1]
     live = listener.getsockname()[1]

@@ -72,9 +72,7 @@ def raw(port: int, request: bytes) -> tuple[bytes, Any]:
         (b"GET\r\n\r\n", 400, 1000),
     ],
 )
-def test_what_never_reaches_the_app_gets_a_problem_too(
-    port: int, request_bytes: bytes, status: int, code: int
-) -> None:
+def test_what_never_reaches_the_app_gets_a_problem_too(port: int, request_bytes: bytes, status: int, code: int) -> None:
     head, problem = raw(port, request_bytes)
     assert head.split()[:2] in ([b"HTTP/1.0", b"%d" % status], [b"HTTP/1.1", b"%d" % status])
     assert b"Content-Type: application/problem+json" in head
