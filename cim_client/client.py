@@ -37,6 +37,10 @@ REQUEST_S = 5.0
 """An unanswered request is asked again after this, or fails with the connection."""
 
 MAX_EVENTS = 1_000
+TICK_S = 0.1
+ENDINGS = 3_000
+"""Codes from here up end the client, not the message: what was posted stays in the data folder."""
+
 HISTORY_PAGE = 100
 MAX_PAGES_SETTLING = 64
 
@@ -149,6 +153,7 @@ class Client:
         self._next_request = 0
         self._list_version = 0
         self._listing = 0
+        self._notices: list[wire.Hold] = []
         self._settling: deque[int] = deque()
         self._cursors_due = 0.0
         self._moved: dict[str, int] = {}
@@ -238,7 +243,7 @@ class Client:
         return f"{self.user_id}:{self._store.device}:{message.n}"
 
     def _post_settled(self, message: Outgoing, result: Settled) -> None:
-        if message.saved and result.code not in (Code.NORMAL, Code.TAKEN_OVER):
+        if message.saved and result.code < ENDINGS:
             self._store.forget(message.n)
         kind = "failed" if result.code else "stored"
         self._happen(
@@ -403,6 +408,7 @@ class Client:
     def disconnected(self, retry_in_s: float) -> None:
         self._outbox.disconnected()
         self._inbox.disconnected()
+        self._notices.clear()
         self._settling.clear()
         for waiting in self._requests.values():
             waiting.written = False
@@ -410,10 +416,13 @@ class Client:
         self.state, self.server = "reconnecting", ""
         self._happen(Event("connection", state=self.state, retry_in_s=retry_in_s))
 
-    def tick(self, now: float) -> None:
-        for message in self._outbox.overdue(now):
-            if self._outbox.give_up(message):
-                message.done(message, Settled(Code.OUTCOME_UNKNOWN, 0))
+    async def _give_up_overdue(self) -> None:
+        """Watch the deadlines of sends, connected or not."""
+        while True:
+            await trio.sleep(TICK_S)
+            for message in self._outbox.overdue(trio.current_time()):
+                if self._outbox.give_up(message):
+                    message.done(message, Settled(Code.OUTCOME_UNKNOWN, 0))
 
     def to_write(self, now: float) -> list[Any]:
         """Everything that is due, in one write."""
@@ -424,6 +433,8 @@ class Client:
             if not waiting.written:
                 waiting.written = True
                 out.append(waiting.message)
+        notices, self._notices = self._notices, []
+        out += notices
         out += self._inbox.wishes()
         out += self._outbox.frames(now)
         if self._moved and (now >= self._cursors_due or self._closed):
@@ -449,17 +460,9 @@ class Client:
             self._hold(self._inbox.page(message))
 
     def _hold(self, holds: list[wire.Hold]) -> None:
-        for hold in holds:
-            request = self._new_request_id()
-            self._requests[-request] = _Request(hold)
-        self._drop_notices()
+        self._notices += holds
         if self._inbox.unread:
             self._arrive()
-
-    def _drop_notices(self) -> None:
-        """Notices (negative numbers) have no answer: forget those written."""
-        for number in [number for number, waiting in self._requests.items() if number < 0 and waiting.written]:
-            del self._requests[number]
 
     def _on_resolved(self, message: wire.Resolved) -> None:
         self._answer(message.request, message)
@@ -542,17 +545,17 @@ class Client:
     async def _resolved_for_outbox(self, name: str, request: int) -> None:
         waiting = self._requests[request]
         await waiting.done.wait()
-        self._requests.pop(request, None)
         answer = waiting.answer
+        if isinstance(answer, wire.Failed):
+            await trio.sleep(answer.after_ms / 1000)
+        self._requests.pop(request, None)
         if isinstance(answer, wire.Resolved):
             self._conversations[name] = answer.conversation
             self._outbox.resolved(name, answer.conversation)
-            self._link.wake()
         elif isinstance(answer, wire.Failed) and not 2000 <= answer.code < 3000:
             for message in self._outbox.unresolvable(name):
                 message.done(message, Settled(answer.code, 0, answer.message))
-        else:
-            self._link.wake()
+        self._link.wake()
 
     async def _settle_by_reading(self, queued: Outgoing) -> None:
         """UNRESOLVED: our own entry in the log says what became of the message (I7)."""
@@ -693,6 +696,7 @@ async def connect(
             client._background = nursery
             client._load_saved()
             nursery.start_soon(client._run)
+            nursery.start_soon(client._give_up_overdue)
             try:
                 with trio.move_on_after(timeout_s):
                     await client.ready.wait()

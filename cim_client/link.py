@@ -38,7 +38,6 @@ class Handler(Protocol):
     def received(self, message: Any) -> None: ...
     def to_write(self, now: float) -> list[Any]: ...
     def disconnected(self, retry_in_s: float) -> None: ...
-    def tick(self, now: float) -> None: ...
 
 
 class Lost(Exception):
@@ -225,7 +224,6 @@ class Link:
                 assert self._current is not None
                 self._out.append(self._current.connection.send(Ping()))
                 self._wrote = now
-            self._handler.tick(now)
             self.wake()
 
     async def farewell(self, timeout_s: float) -> None:

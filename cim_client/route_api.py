@@ -56,8 +56,14 @@ class RouteApi:
         await self._call("POST", "/v1/logout", {}, token)
 
     async def online(self, token: str) -> list[str]:
-        answer = await self._call("GET", "/v1/online", None, token)
-        return [user["name"] for user in answer["users"]]
+        names: list[str] = []
+        more = True
+        while more:
+            query = urllib.parse.urlencode({"limit": 1_000, "after": names[-1] if names else ""})
+            answer = await self._call("GET", f"/v1/online?{query}", None, token)
+            names += [user["name"] for user in answer["users"]]
+            more = bool(answer["more"]) and bool(answer["users"])
+        return names
 
     async def users(self, prefix: str, limit: int, token: str) -> list[str]:
         query = urllib.parse.urlencode({"prefix": prefix, "limit": limit})

@@ -3,6 +3,7 @@
 Conversation ids come from peers, so they are checked here, by shape, before anything is done with them.
 """
 
+import hashlib
 import re
 import secrets
 import zlib
@@ -49,6 +50,11 @@ def direct_users(conversation: str) -> tuple[int, int] | None:
     if not MIN_USER_ID < low <= high < MAX_USER_ID:
         return None
     return low, high
+
+
+def http_message_id(user: int, conversation: str, key: str) -> str:
+    """The public id of a message sent with an Idempotency-Key: the key counts per user and conversation (I4)."""
+    return "http:" + hashlib.sha256(f"{user} {conversation} {key}".encode()).hexdigest()[:32]
 
 
 def conversation_bucket(conversation: str) -> int:

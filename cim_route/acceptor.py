@@ -13,7 +13,7 @@ import redis
 import structlog
 from redis.connection import ConnectionPool
 
-from cim_common import accept
+from cim_common import accept, ids
 from cim_common.accept import Append, Status
 from cim_common.store import keys
 from cim_common.store.clock import StoreClock
@@ -24,6 +24,7 @@ from cim_common.store.interest import Liveness
 from cim_common.store.scripts import SCRIPTS
 from cim_common.wire import codec
 from cim_common.wire.codes import Code, code_of
+from cim_route.store import translate
 
 log = structlog.get_logger()
 
@@ -38,13 +39,6 @@ OWN_KEY_KEPT_S = 600
 """The same for keys route makes itself, for its own retries."""
 
 DEVICE = "http"
-UNAVAILABLE = (
-    redis.exceptions.OutOfMemoryError,
-    redis.exceptions.ReadOnlyError,
-    redis.exceptions.TryAgainError,
-    redis.exceptions.MasterDownError,
-)
-"""Replies that say "not now"; any other error is a StoreError."""
 
 
 class Refused(Exception):
@@ -183,7 +177,7 @@ class Acceptor:
         own_key: bool,
         unverified: bool,
     ) -> Append:
-        message_id = message_key if own_key else f"http:{message_key}"
+        message_id = message_key if own_key else ids.http_message_id(sender, conversation, message_key)
         meta = codec.entry_meta(
             sender, sender_name, DEVICE, 0, self._clock.now_ms(), unverified=unverified, message_id=message_id
         )
@@ -313,10 +307,7 @@ class Acceptor:
 def _error_of(reply: Any) -> StoreError | StoreUnavailable | None:
     if isinstance(reply, redis.exceptions.NoScriptError):
         raise redis.ConnectionError("the store has forgotten the scripts")
-    if not isinstance(reply, redis.ResponseError):
-        return None
-    unavailable = isinstance(reply, UNAVAILABLE) or str(reply).startswith("MISCONF")
-    return StoreUnavailable(str(reply)) if unavailable else StoreError(str(reply))
+    return translate(reply) if isinstance(reply, redis.ResponseError) else None
 
 
 def _hash(message_key: str) -> str:

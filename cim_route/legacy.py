@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import structlog
 from flask import Blueprint, Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from cim_common import ids, names
 from cim_common.registry import Server
@@ -23,6 +24,7 @@ from cim_common.store.accounts import Account
 from cim_common.store.flow import StoreError, StoreUnavailable
 from cim_common.wire.codes import Code
 from cim_route.acceptor import Refused
+from cim_route.body import parse_object
 from cim_route.parts import Parts
 from cim_route.placement import NoServer
 from cim_route.problems import Problem
@@ -100,12 +102,9 @@ def _enveloped(call: Callable[[], Any], failure: Answer) -> Callable[[], Respons
 
 def _body() -> dict[str, Any]:
     try:
-        body = json.loads(request.get_data())
-    except (ValueError, RecursionError) as error:
+        return parse_object(request.get_data())
+    except (Problem, RequestEntityTooLarge) as error:
         raise Ended(INVALID) from error
-    if not isinstance(body, dict):
-        raise Ended(INVALID)
-    return body
 
 
 def _user_id(body: dict[str, Any], field: str) -> int:

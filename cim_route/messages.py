@@ -34,7 +34,7 @@ class SendHeader(BaseModel):
         None,
         alias="Idempotency-Key",
         pattern=r"^[\x21-\x7e]{1,128}$",
-        description="the same key with the same text is stored once, for 7 days; visible to the readers",
+        description="the same key with the same text is stored once, for 7 days",
     )
 
 
@@ -55,7 +55,7 @@ def blueprint(parts: Parts) -> APIBlueprint:
         conversation = _conversation(parts, sender.id, body)
         key = header.idempotency_key
         if key is not None:
-            message_id = f"http:{key}"
+            message_id = ids.http_message_id(sender.id, conversation, key)
             stored = _send(parts, sender, conversation, body.text, key, own_key=False)
         else:
             message_id = f"http:{secrets.token_hex(12)}"

@@ -19,6 +19,7 @@ from cim_server.audit import Audit
 from cim_server.conversations import Conversations
 from cim_server.pump import Pump
 from cim_server.redis_link import RedisLink
+from cim_server.sessions import Sessions
 
 log = structlog.get_logger()
 
@@ -39,6 +40,7 @@ class AntiEntropy:
         link: RedisLink,
         clock: StoreClock,
         conversations: Conversations,
+        sessions: Sessions,
         audit: Audit,
         server: str,
     ) -> None:
@@ -46,6 +48,7 @@ class AntiEntropy:
         self._link = link
         self._clock = clock
         self._conversations = conversations
+        self._sessions = sessions
         self._audit = audit
         self._server = server
         self._recent = RecentReader()
@@ -72,6 +75,7 @@ class AntiEntropy:
     def _flow(self) -> Flow[list[tuple[str, int]]]:
         (there,) = yield [push.renew(self._server)]
         if not there:
+            self._sessions.announce()
             self._audit.run_now()
         yield from self._clock.adjust()
         if self._round % SWEEP_EVERY == 0:

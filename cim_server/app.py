@@ -82,7 +82,7 @@ class App:
         self.commit = CommitWorker(
             self.pump, self.commit_link, GroupCommit(self.ref, self.liveness.is_dead), self.clock, self._applied
         )
-        self.sessions = Sessions(self.pump, self.commit_link)
+        self.sessions = Sessions(self.pump, self.commit_link, self.ref)
         self.audit = Audit(self.read_link, self.sessions)
         self.legacy = LegacyDoor(self.pump, self.read_link, self.commit_link, self.clock, self.sessions, self.ref)
         self.conversations = Conversations(self.pump, self.read_link, self.ref, self.legacy.deliver)
@@ -92,7 +92,9 @@ class App:
             Tokens(settings.secret), (settings.server_id, self.ref), self.legacy if settings.legacy else None,
         )  # fmt: skip
         self.push_reader = PushReader(self.pump, settings.redis_url, self.ref, self._rung, self.audit.run_now)
-        self.anti_entropy = AntiEntropy(self.pump, self.read_link, self.clock, self.conversations, self.audit, self.ref)
+        self.anti_entropy = AntiEntropy(
+            self.pump, self.read_link, self.clock, self.conversations, self.sessions, self.audit, self.ref
+        )
 
     # -- what the parts tell each other ------------------------------------------------------------------
 

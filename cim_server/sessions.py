@@ -87,9 +87,10 @@ def answer(append: Append) -> bytes:
 class Sessions:
     """All sessions of this server, and the writing of their cursors."""
 
-    def __init__(self, pump: Pump, link: RedisLink) -> None:
+    def __init__(self, pump: Pump, link: RedisLink, server: str) -> None:
         self._pump = pump
         self._link = link
+        self._server = server
         self._users: dict[int, dict[str, Session]] = {}
         self._moved: set[Session] = set()
         self._releasing = 0
@@ -133,8 +134,7 @@ class Sessions:
             self._count -= 1
             if not devices:
                 self._users.pop(session.user, None)
-        if not session.held_by_other:
-            self._release(session)
+        self._release(session)
 
     def _release(self, session: Session) -> None:
         self._releasing += 1
@@ -148,9 +148,16 @@ class Sessions:
 
     def store_back(self) -> None:
         """Do what could not be written while the store was away."""
+        self.announce()
         unreleased, self._unreleased = self._unreleased, []
         for session in unreleased:
             self._release(session)
+
+    def announce(self) -> None:
+        """Say anew who is connected here: the list may have expired."""
+        users = {session.user: session.name for session in self.all()}
+        if users:
+            self._link.run(store.announce(self._server, users), _ignore)
 
     def move_cursor(self, session: Session, conversation: str, seq: int) -> None:
         """Note what the device has shown; written with others a little later (I15)."""

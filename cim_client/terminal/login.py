@@ -108,7 +108,8 @@ def name_taken(route: str, name: str) -> bool:
     except urllib.error.HTTPError as error:
         raise LoginFailed(_problem(error)) from error
     except (OSError, http.client.HTTPException) as error:
-        raise LoginFailed(f"the route {route} does not answer ({_reason(error)}): is the cluster up?") from error
+        hint = "start a cluster with `cim up`, or name another route"
+        raise LoginFailed(f"the route {route} does not answer ({_reason(error)}): {hint}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise LoginFailed(f"what answers at {route} is not a CIM route") from error
 

@@ -149,7 +149,7 @@ async def _connected(
         ) as me:
             connecting.cancel()
             account.keep_token(me.token)
-            interactive = os.isatty(0) and os.isatty(1)
+            interactive = os.isatty(0) and os.isatty(1) and os.environ.get("TERM", "dumb") != "dumb"
             async with _open_console(interactive) as console:
                 session = Session(me, console, account.route, interactive)
                 await session.run()

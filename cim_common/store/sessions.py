@@ -59,6 +59,12 @@ def release(user: int, device: str, session: Session, last_here: bool) -> Flow[b
     return bool(replies[0])
 
 
+def announce(server: str, users: Mapping[int, str]) -> Flow[None]:
+    """Write who is connected to a server run: its list may have expired while the store was away."""
+    flat = [item for pair in users.items() for item in pair]
+    yield [("HSET", keys.online(server), *flat)]
+
+
 def of_user(user: int) -> Flow[dict[str, Session]]:
     """The sessions of a user by device. Whether their servers live is for the registry to say (I16)."""
     (fields,) = yield [("HGETALL", keys.sessions(user))]
