@@ -266,7 +266,14 @@ def _announce(settings: UpSettings, up: Up, seconds: float) -> None:
     print(f"  redis    {_without_password(up.redis_url)}, registry: {registry}")
     if settings.legacy:
         print("  WARNING  legacy clients are served: their accounts have no password, anyone can be them.")
-    command = os.path.relpath(sys.argv[0]) if os.sep in sys.argv[0] else "cim"
+    started = Path(sys.argv[0])
+    command = (
+        "python -m cim"
+        if started.name == "__main__.py"
+        else os.path.relpath(started)
+        if os.sep in sys.argv[0]
+        else "cim"
+    )
     elsewhere = "" if record["route"] == "http://127.0.0.1:8083" else f" --route {record['route']}"
     print(
         f"\nNow chat, in another terminal:\n\n  {command} chat alice{elsewhere}\n\nCtrl-C stops everything.", flush=True
