@@ -25,6 +25,9 @@ STALLED_S = 10.0
 LINGER_S = 5.0
 """How long a closing connection may take to accept the reason."""
 
+SLOW_LINGER_S = 30.0
+"""The same for a slow consumer, which may have to take what the kernel holds before it gets to the reason."""
+
 USER_TIMEOUT_MS = 15_000
 """A peer that acknowledges nothing on TCP for so long is gone (RFC 5482)."""
 
@@ -188,14 +191,14 @@ class Channel:
             return None
         if self._out is not None and now - self._out_since >= STALLED_S:
             self.close(Code.SLOW_CONSUMER)
-            return LINGER_S
+            return None
         if self.session is None:
             self.close(Code.LOGIN_TIMEOUT)
-            return LINGER_S
+            return None
         silent = now - self.heard
         if silent >= IDLE_TIMEOUT_S:
             self.close(Code.IDLE_TIMEOUT)
-            return LINGER_S
+            return None
         return min(IDLE_TIMEOUT_S - silent, STALLED_S if self._out is not None else IDLE_TIMEOUT_S)
 
     def close(self, code: Code, message: str = "") -> None:
@@ -206,19 +209,29 @@ class Channel:
         if self._closing or self._fd < 0:
             return
         out = self._out or []
+        linger_s = LINGER_S
         if code is Code.SLOW_CONSUMER:
             out = out[:1] if self._begun else []
+            linger_s = SLOW_LINGER_S
+            self._be_patient()
         if not self.connection.legacy:
             out = [*out, codec.encode(Close(code, message or code.sentence))]
         self._closing = True
         self.door.closed(self)
         self._out = out or None
         self._out_bytes = sum(map(len, out))
-        self._pump.timers.watch(self, LINGER_S)
+        self._pump.timers.watch(self, linger_s)
         if self._out is None:
             self._shut_down()
         else:
             self._flush_later()
+
+    def _be_patient(self) -> None:
+        """Keep the kernel from giving up a peer whose window is closed before it has read why."""
+        try:
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SLOW_LINGER_S * 2000))
+        except OSError:
+            return  # Not a TCP socket: there is no such limit.
 
     def _shut_down(self) -> None:
         """Say that nothing more comes; the peer's own end, or the wheel, closes the socket."""

@@ -15,10 +15,6 @@ from cim_common.wire import messages as m
 from cim_common.wire.codes import Code
 from cim_common.wire.framing import PeerProtocolError, frame, varint
 
-OPTIONAL_FROM = 128
-"""Commands from here up are ignored by a peer that does not know them."""
-
-
 # -- entries ----------------------------------------------------------------------------------------------
 
 
@@ -75,14 +71,21 @@ def _body_tag(command: int) -> bytes:
     return b"\x18%b%b" % (varint(command), varint(command << 3 | 2))
 
 
-_ACK = _body_tag(pb.ACK)
+def _ack_head(length: int) -> bytes:
+    tag = _body_tag(pb.ACK)
+    return b"%b%b%b" % (varint(len(tag) + 1 + length), tag, varint(length))
+
+
+_ACK_HEADS = [_ack_head(length) for length in range(23)]
+"""What stands before the body of an ACK, by the body's length: two tags and two varints of at most ten bytes."""
+
 _PUSH = _body_tag(pb.PUSH)
 _PAGE = _body_tag(pb.PAGE)
 
 
 def ack_frame(n: int, seq: int) -> bytes:
     body = b"\x08%b\x10%b" % (varint(n), varint(seq))
-    return b"%b%b%b%b" % (varint(len(_ACK) + 1 + len(body)), _ACK, varint(len(body)), body)
+    return _ACK_HEADS[len(body)] + body
 
 
 def nack_frame(n: int, code: int, message: str, seq: int = 0) -> bytes:

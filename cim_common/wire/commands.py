@@ -20,16 +20,20 @@ class State(IntEnum):
     """How far the connection is."""
 
     FRESH = 0
-    """No login has been accepted."""
+    """No login has come."""
 
-    LOGGED_IN = 1
+    LOGGING_IN = 1
+    """A v2 login waits for its answer. A state of its own, for the answer takes the store a while: a second login
+    in that time would be claimed and answered as well."""
+
+    LOGGED_IN = 2
     """A v2 login was accepted."""
 
-    LEGACY = 2
+    LEGACY = 3
     """The peer is a legacy client."""
 
-    CLOSED = 3
-    """One side has ended the conversation, or broken it."""
+    CLOSED = 4
+    """The peer has ended its side, or broken the protocol."""
 
 
 _CLIENT_REQUESTS = frozenset({
@@ -44,6 +48,7 @@ _LEGACY_RECEIVED = frozenset({pb.LEGACY_MESSAGE, pb.LEGACY_PING, pb.LEGACY_OFFLI
 
 FROM_CLIENT: dict[State, frozenset[int]] = {
     State.FRESH: frozenset({pb.LOGIN, pb.CLOSE, pb.LEGACY_LOGIN}),
+    State.LOGGING_IN: frozenset({pb.CLOSE}),
     State.LOGGED_IN: _CLIENT_REQUESTS,
     State.LEGACY: _LEGACY_SENT,
     State.CLOSED: frozenset(),
@@ -51,12 +56,27 @@ FROM_CLIENT: dict[State, frozenset[int]] = {
 """Commands a client may send in each state."""
 
 FROM_SERVER: dict[State, frozenset[int]] = {
-    State.FRESH: frozenset({pb.LOGIN_OK, pb.CLOSE}),
+    State.FRESH: frozenset({pb.CLOSE}),
+    State.LOGGING_IN: frozenset({pb.LOGIN_OK, pb.CLOSE}),
     State.LOGGED_IN: _SERVER_ANSWERS,
     State.LEGACY: _LEGACY_RECEIVED,
     State.CLOSED: frozenset({pb.CLOSE}),
 }
 """Commands a server may send in each state. After a peer's mistake, the reason."""
+
+LEADS_TO: dict[int, State] = {
+    pb.LOGIN: State.LOGGING_IN,
+    pb.LOGIN_OK: State.LOGGED_IN,
+    pb.LEGACY_LOGIN: State.LEGACY,
+}
+"""The state after a command, for the side that sends it and the side that receives it."""
+
+MAY_LACK_BODY = frozenset({pb.PING, pb.PONG, pb.LIST, pb.CLOSE})
+"""Commands that mean something without their field: all its values are the defaults. Elsewhere that is
+MALFORMED_FRAME, for a SEND to no conversation says nothing."""
+
+OPTIONAL_FROM = 128
+"""Commands from here up are ignored by a peer that does not know them."""
 
 COMMAND_OF: dict[type, int] = {
     m.Login: pb.LOGIN, m.LoginOk: pb.LOGIN_OK, m.Ping: pb.PING, m.Pong: pb.PONG, m.Resolve: pb.RESOLVE,

@@ -6,6 +6,8 @@ _ONE_BYTE = [bytes((value,)) for value in range(128)]
 MAX_LENGTH_BYTES = 5
 """A varint32 has at most five bytes; a longer one is an attack or another protocol."""
 
+MAX_LENGTH = 2**32 - 1
+
 
 class PeerProtocolError(Exception):
     """The peer broke the protocol; `code` says how. Nothing more is read from it."""
@@ -19,6 +21,8 @@ def varint(value: int) -> bytes:
     """An unsigned base-128 varint (protobuf encoding, "Base 128 Varints")."""
     if value < 128:
         return _ONE_BYTE[value]
+    if value < 16_384:
+        return bytes((value & 127 | 128, value >> 7))
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)
@@ -36,7 +40,7 @@ def read_length(data: bytes, start: int, limit: int) -> tuple[int, int] | None:
 
     Raises:
         PeerProtocolError: EMPTY_FRAME, FRAME_TOO_LARGE (as soon as the length is known), or MALFORMED_FRAME for
-            a length with more bytes than it needs.
+            a length of more than 32 bits or with more bytes than it needs.
     """
     length = shift = 0
     for index in range(start, min(len(data), start + MAX_LENGTH_BYTES)):
@@ -45,6 +49,8 @@ def read_length(data: bytes, start: int, limit: int) -> tuple[int, int] | None:
         if byte < 128:
             if byte == 0 and shift:
                 raise PeerProtocolError(Code.MALFORMED_FRAME, "The length has more bytes than it needs.")
+            if length > MAX_LENGTH:
+                raise PeerProtocolError(Code.MALFORMED_FRAME, "The length has more than 32 bits.")
             if length == 0:
                 raise PeerProtocolError(Code.EMPTY_FRAME)
             if length > limit:

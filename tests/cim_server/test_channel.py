@@ -129,7 +129,7 @@ def test_a_mistake_is_answered_with_its_code(wired: Wired) -> None:
 
 
 def test_no_login_in_time_and_silence(wired: Wired, pump: Pump) -> None:
-    assert wired.channel.expire(pump.now + 10) is not None
+    assert wired.channel.expire(pump.now + 10) is None
     wired.channel.flush()
     wired.client.mark_logged_in()
     assert [event.code for event in wired.read()] == [Code.LOGIN_TIMEOUT]
