@@ -47,7 +47,7 @@ from cim_server.settings import ServerSettings
 log = structlog.get_logger()
 
 GO_AWAY_GRACE_S = 1.0
-STOP_S = 8.0
+STOP_S = 5.0
 """What a stop may take after the clients were told, so that all of it stays below 10 s."""
 
 LOAD_EVERY_S = 1.0
@@ -223,19 +223,10 @@ class App:
 
     async def flow(self, flow: Flow[T]) -> T:
         """Run a flow and wait for its result; raises what ended it."""
-        done = trio.Event()
-        outcome: list[Any] = []
-
-        def finished(result: Any) -> None:
-            outcome.append(result)
-            done.set()
-
-        self.read_link.run(_guarded(flow), finished)
-        self.pump.wake()
-        await done.wait()
-        if isinstance(outcome[0], BaseException):
-            raise outcome[0]
-        result: T = outcome[0]
+        outcome = await self.read_link.wait_for(_guarded(flow))
+        if isinstance(outcome, BaseException):
+            raise outcome
+        result: T = outcome
         return result
 
     async def _stop(self, listener: Listener) -> None:

@@ -70,6 +70,10 @@ async def _converse(stream: trio.SocketStream, handler: Handler) -> None:
                 response = await handler(request)
         except trio.TooSlowError:
             response = Response(503, {"message": "No answer in time."})
+        except Exception:
+            # One call that hits a bug of ours must not end everybody's connections.
+            log.exception("http_call_failed", path=request.path)
+            response = Response(500, {"message": "Something went wrong in the server."})
         await _respond(stream, protocol, response)
         if protocol.our_state is not h11.DONE or protocol.their_state is not h11.DONE:
             return

@@ -15,6 +15,7 @@ import structlog
 from cim_common import ids
 from cim_common.store import accounts, arrivals, sessions
 from cim_common.store import conversations as store
+from cim_common.store.accounts import Account
 from cim_common.store.arrivals import DEVICE
 from cim_common.store.clock import StoreClock
 from cim_common.store.flow import Flow
@@ -209,7 +210,10 @@ class LegacyDoor:
     # -- the internal HTTP call --------------------------------------------------------------------------
 
     async def send_message(self, request: Request) -> Response:
-        """POST /sendMsg: push to a legacy client connected here; says the truth when there is none."""
+        """POST /sendMsg: push to a legacy client connected here; says the truth when there is none.
+
+        It proves nothing either, so the sender it names must be a legacy account.
+        """
         try:
             body = json.loads(request.body)
             user = int(body["userId"])
@@ -217,15 +221,17 @@ class LegacyDoor:
             properties = {str(key): str(value) for key, value in (body.get("properties") or {}).items()}
             sender = int(properties.get("sendUserId", "0"))
             offline = body.get("cmd", "MESSAGE") == "OFFLINE"
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+            return _envelope("3000", "invalid argument")
+        account = await self._link.wait_for(accounts.by_id(sender))
+        if not isinstance(account, Account) or not account.legacy:
             return _envelope("3000", "invalid argument")
         session = self._sessions.get(user, DEVICE)
         if session is None or not session.channel.open:
             return _envelope("7000", "You selected user is offline!, please try again later!")
         kind = LegacyOffline if offline else LegacyMessage
-        name = properties.get("sendUserName", "")
         for part in _parts(texts):
-            session.channel.enqueue(codec.encode(kind(sender, name, user, tuple(part))))
+            session.channel.enqueue(codec.encode(kind(sender, account.display, user, tuple(part))))
         self._pump.wake()
         return _envelope("9000", "Success", {"msg": "OK"})
 

@@ -95,6 +95,20 @@ class RedisLink:
         """Drive a flow to its end; `done` gets its result, or the error that ended it."""
         self._advance(flow, None, done)
 
+    async def wait_for(self, flow: Flow[T]) -> T | StoreError | StoreUnavailable:
+        """The same for a task that has nothing else to do."""
+        done = trio.Event()
+        outcome: list[T | StoreError | StoreUnavailable] = []
+
+        def finished(result: T | StoreError | StoreUnavailable) -> None:
+            outcome.append(result)
+            done.set()
+
+        self.run(flow, finished)
+        self._pump.wake()
+        await done.wait()
+        return outcome[0]
+
     def _advance(self, flow: Flow[T], replies: Any, done: Callable[[T | StoreError | StoreUnavailable], None]) -> None:
         try:
             if replies is None:

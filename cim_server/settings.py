@@ -26,11 +26,12 @@ class ServerSettings:
 
     def refusal(self) -> str | None:
         """Why these settings are not accepted, in one sentence; None if they are."""
-        if not self.allow_plaintext and not is_loopback(self.host):
-            return (
-                f"Clients would send passwords and messages in plain text to {self.host}: "
-                "listen on 127.0.0.1, or allow it with --allow-plaintext."
-            )
+        for host in (self.host, self.http_host):
+            if not self.allow_plaintext and not is_loopback(host):
+                return (
+                    f"Messages would travel in plain text to {host}: "
+                    "listen on 127.0.0.1, or allow it with --allow-plaintext."
+                )
         return None
 
 

@@ -40,7 +40,7 @@ def _session(app: "App", tokens: Tokens, request: Request) -> Response:
     try:
         body = json.loads(request.body)
         user, device = int(body["user"]), str(body["device"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         return Response(400, {"code": Code.BAD_REQUEST, "message": Code.BAD_REQUEST.sentence})
     session = app.sessions.get(user, device)
     alive = session is not None and session.channel.open and app.pump.now - session.channel.heard < RECENTLY_S

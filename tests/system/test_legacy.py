@@ -155,6 +155,20 @@ def test_between_login_and_the_first_frame_nothing_is_dropped(route: Route) -> N
     eventually(lambda: sorted(ben.texts) == ["private", "to all"])
 
 
+def test_the_internal_call_says_the_truth(cluster: Cluster, route: Route) -> None:
+    ann, ben = person(route, "Ann").start(), person(route, "Ben").start()
+    eventually(lambda: len(route.call("GET", "/onlineUser")["dataBody"] or []) == 2)
+    server = next(s for s in cluster.ready["servers"] if s["tcp"].endswith(f":{ben.place['cimServerPort']}"))
+    internal = Route(f"http://{server['http']}")
+    body = {"userId": ben.user, "msg": "pushed", "cmd": "MESSAGE", "properties": {"sendUserId": str(ann.user)}}
+    answer = internal.call("POST", "/sendMsg", body)
+    assert (answer["code"], answer["dataBody"]) == ("9000", {"msg": "OK"})
+    eventually(lambda: ben.shown == [("Ann", "pushed")])
+    assert internal.call("POST", "/sendMsg", body | {"userId": ben.user + 1})["code"] == "7000"
+    assert internal.call("POST", "/sendMsg", body | {"properties": {"sendUserId": "5"}})["code"] == "3000"
+    assert internal.call("POST", "/sendMsg", b"[]")["code"] == "3000"
+
+
 def test_a_heartbeat_is_answered_as_cim_does(route: Route) -> None:
     ann = person(route, "Ann").start()
     ann.ping()
