@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 from cim_common.wire import cim_pb2 as pb
 from cim_common.wire import messages as m
 from cim_common.wire.codes import Code
+from cim_common.wire.commands import COMMAND_OF, KNOWN, MAY_LACK_BODY
 from cim_common.wire.framing import PeerProtocolError, frame, varint
 
 # -- entries ----------------------------------------------------------------------------------------------
@@ -135,35 +136,41 @@ def page_frame(
 
 # -- every message ----------------------------------------------------------------------------------------
 
+_FIELD_OF = {command: pb.Frame.DESCRIPTOR.fields_by_number[command].name for command in KNOWN if command >= pb.LOGIN}
+"""The field of Frame that holds the body of a v2 command: the one with the command's number."""
 
-def _plain(command: int, field: str, kind: type, body: type) -> tuple[Callable[[Any], pb.Frame], Callable[[Any], Any]]:
+
+def _plain(kind: type, body: type) -> tuple[Callable[[Any], bytes], Callable[[Any], Any]]:
     """Encoder and decoder of a message whose fields are scalars of the same names."""
     names: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
+    command = COMMAND_OF[kind]
+    field = _FIELD_OF[command]
 
-    def to_frame(message: Any) -> pb.Frame:
-        return pb.Frame(command=command, **{field: body(**message._asdict())})  # type: ignore[arg-type]
+    def to_body(message: Any) -> bytes:
+        return pb.Frame(command=command, **{field: body(**message._asdict())}).SerializeToString()  # type: ignore[arg-type]
 
     def from_frame(parsed: pb.Frame) -> Any:
         part = getattr(parsed, field)
         return kind(*[getattr(part, name) for name in names])
 
-    return to_frame, from_frame
+    return to_body, from_frame
 
 
-def _push_to_frame(message: m.Push) -> pb.Frame:
+def _push_to_body(message: m.Push) -> bytes:
     entries = [_entry_message(entry) for entry in message.entries]
-    return pb.Frame(command=pb.PUSH, push=pb.Push(conversation=message.conversation, entries=entries))
+    push = pb.Push(conversation=message.conversation, entries=entries)
+    return pb.Frame(command=pb.PUSH, push=push).SerializeToString()
 
 
 def _push_from_frame(parsed: pb.Frame) -> m.Push:
     return m.Push(parsed.push.conversation, tuple(map(_entry, parsed.push.entries)))
 
 
-def _page_to_frame(message: m.Page) -> pb.Frame:
+def _page_to_body(message: m.Page) -> bytes:
     fields = message._asdict()
     fields["entries"] = [_entry_message(entry) for entry in message.entries]
     fields["gaps"] = [pb.Range(first=gap.first, last=gap.last, reason=gap.reason) for gap in message.gaps]
-    return pb.Frame(command=pb.PAGE, page=pb.Page(**fields))
+    return pb.Frame(command=pb.PAGE, page=pb.Page(**fields)).SerializeToString()
 
 
 def _page_from_frame(parsed: pb.Frame) -> m.Page:
@@ -174,10 +181,10 @@ def _page_from_frame(parsed: pb.Frame) -> m.Page:
     )  # fmt: skip
 
 
-def _conversations_to_frame(message: m.Conversations) -> pb.Frame:
+def _conversations_to_body(message: m.Conversations) -> bytes:
     listed = [pb.Conversation(**item._asdict()) for item in message.conversations]
     body = pb.Conversations(request=message.request, conversations=listed, version=message.version, more=message.more)
-    return pb.Frame(command=pb.CONVERSATIONS, conversations=body)
+    return pb.Frame(command=pb.CONVERSATIONS, conversations=body).SerializeToString()
 
 
 def _conversations_from_frame(parsed: pb.Frame) -> m.Conversations:
@@ -188,52 +195,48 @@ def _conversations_from_frame(parsed: pb.Frame) -> m.Conversations:
     return m.Conversations(body.request, listed, body.version, body.more)
 
 
-_PLAIN: tuple[tuple[int, str, type, type], ...] = (
-    (pb.LOGIN, "login", m.Login, pb.Login),
-    (pb.LOGIN_OK, "login_ok", m.LoginOk, pb.LoginOk),
-    (pb.PING, "ping", m.Ping, pb.Ping),
-    (pb.PONG, "pong", m.Pong, pb.Pong),
-    (pb.RESOLVE, "resolve", m.Resolve, pb.Resolve),
-    (pb.RESOLVED, "resolved", m.Resolved, pb.Resolved),
-    (pb.SEND, "send", m.Send, pb.Send),
-    (pb.ACK, "ack", m.Ack, pb.Ack),
-    (pb.NACK, "nack", m.Nack, pb.Nack),
-    (pb.RETRY, "retry", m.Retry, pb.Retry),
-    (pb.UNRESOLVED, "unresolved", m.Unresolved, pb.Unresolved),
-    (pb.SYNC, "sync", m.Sync, pb.Sync),
-    (pb.PULL, "pull", m.Pull, pb.Pull),
-    (pb.CURSOR, "cursor", m.Cursor, pb.Cursor),
-    (pb.LIST, "list", m.List, pb.List),
-    (pb.HEAD, "head", m.Head, pb.Head),
-    (pb.HOLD, "hold", m.Hold, pb.Hold),
-    (pb.CONVERSATIONS_CHANGED, "conversations_changed", m.ConversationsChanged, pb.ConversationsChanged),
-    (pb.GO_AWAY, "go_away", m.GoAway, pb.GoAway),
-    (pb.CLOSE, "close", m.Close, pb.Close),
-    (pb.FAILED, "failed", m.Failed, pb.Failed),
-)
-
-_TO_FRAME: dict[type, Callable[[Any], pb.Frame]] = {
-    m.Push: _push_to_frame,
-    m.Page: _page_to_frame,
-    m.Conversations: _conversations_to_frame,
-}
-_FROM_FRAME: dict[int, Callable[[pb.Frame], Any]] = {
+_TO_BODY: dict[type, Callable[[Any], bytes]] = {}
+_FROM_FRAME: dict[int, Callable[[pb.Frame], Any]] = {}
+for _kind, _body in (
+    (m.Login, pb.Login),
+    (m.LoginOk, pb.LoginOk),
+    (m.Ping, pb.Ping),
+    (m.Pong, pb.Pong),
+    (m.Resolve, pb.Resolve),
+    (m.Resolved, pb.Resolved),
+    (m.Send, pb.Send),
+    (m.Ack, pb.Ack),
+    (m.Nack, pb.Nack),
+    (m.Retry, pb.Retry),
+    (m.Unresolved, pb.Unresolved),
+    (m.Sync, pb.Sync),
+    (m.Pull, pb.Pull),
+    (m.Cursor, pb.Cursor),
+    (m.List, pb.List),
+    (m.Head, pb.Head),
+    (m.Hold, pb.Hold),
+    (m.ConversationsChanged, pb.ConversationsChanged),
+    (m.GoAway, pb.GoAway),
+    (m.Close, pb.Close),
+    (m.Failed, pb.Failed),
+):
+    _TO_BODY[_kind], _FROM_FRAME[COMMAND_OF[_kind]] = _plain(_kind, _body)
+_TO_BODY |= {m.Push: _push_to_body, m.Page: _page_to_body, m.Conversations: _conversations_to_body}
+_FROM_FRAME |= {
     pb.PUSH: _push_from_frame,
     pb.PAGE: _page_from_frame,
     pb.CONVERSATIONS: _conversations_from_frame,
 }
-for _command, _field, _kind, _body in _PLAIN:
-    _TO_FRAME[_kind], _FROM_FRAME[_command] = _plain(_command, _field, _kind, _body)
 
 
-def register(kind: type, to_frame: Callable[[Any], pb.Frame]) -> None:
+def register(kind: type, to_body: Callable[[Any], bytes]) -> None:
     """Let another module (legacy) add what it encodes."""
-    _TO_FRAME[kind] = to_frame
+    _TO_BODY[kind] = to_body
 
 
 def encode(message: Any) -> bytes:
     """A whole frame."""
-    return frame(_TO_FRAME[type(message)](message).SerializeToString())
+    return frame(_TO_BODY[type(message)](message))
 
 
 def parse(body: bytes) -> pb.Frame:
@@ -252,10 +255,12 @@ def decode(parsed: pb.Frame) -> Any:
     """The message of a v2 command.
 
     Raises:
-        PeerProtocolError: MALFORMED_FRAME when the body of the command is missing.
+        PeerProtocolError: MALFORMED_FRAME when the body of the command is missing and means something.
     """
     command = parsed.command
-    if command == pb.SEND:  # the hot path, without a loop over names
+    if command == pb.SEND and parsed.HasField("send"):  # the hot path, without a loop over names
         send = parsed.send
         return m.Send(send.conversation, send.n, send.after, send.text)
+    if not parsed.HasField(_FIELD_OF[command]) and command not in MAY_LACK_BODY:
+        raise PeerProtocolError(Code.MALFORMED_FRAME, f"The body of {pb.Command.Name(command)} is missing.")
     return _FROM_FRAME[command](parsed)

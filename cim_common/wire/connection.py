@@ -11,10 +11,10 @@ from typing import Any
 from cim_common.wire import cim_pb2 as pb
 from cim_common.wire import codec, legacy
 from cim_common.wire.codes import Code
-from cim_common.wire.commands import COMMAND_OF, FROM_CLIENT, FROM_SERVER, KNOWN, Role, State
+from cim_common.wire.commands import COMMAND_OF, FROM_CLIENT, FROM_SERVER, KNOWN, LEADS_TO, OPTIONAL_FROM, Role, State
 from cim_common.wire.framing import PeerProtocolError, read_length
 from cim_common.wire.limits import Limits
-from cim_common.wire.messages import ConnectionClosed, LegacyLogin, LoginOk
+from cim_common.wire.messages import ConnectionClosed
 
 
 class LocalProtocolError(Exception):
@@ -32,7 +32,7 @@ NEED_DATA = _Need.DATA
 class Connection:
     """The protocol state of one connection. Keeps at most one incomplete frame."""
 
-    __slots__ = ("_buffer", "_eof", "_error", "_limits", "_role", "_start", "state")
+    __slots__ = ("_buffer", "_deaf", "_eof", "_limits", "_max_bytes", "_receivable", "_role", "_start", "_state")
 
     def __init__(self, role: Role, limits: Limits) -> None:
         self._role = role
@@ -40,13 +40,25 @@ class Connection:
         self._buffer = b""
         self._start = 0
         self._eof = False
-        self._error = False
-        self.state = State.FRESH
+        self._deaf = False
+        self._enter(State.FRESH)
+
+    def _enter(self, state: State) -> None:
+        """What a frame has to pass depends on the state alone: looked up here, not for each frame."""
+        self._state = state
+        server = self._role is Role.SERVER
+        self._receivable = (FROM_CLIENT if server else FROM_SERVER)[state]
+        stranger = server and state is not State.LOGGED_IN
+        self._max_bytes = self._limits.max_login_frame_bytes if stranger else self._limits.max_frame_bytes
+
+    @property
+    def state(self) -> State:
+        return self._state
 
     @property
     def legacy(self) -> bool:
-        """Whether the peer is a legacy client."""
-        return self.state is State.LEGACY
+        """Whether the peer is a legacy client, who must not be sent a CLOSE."""
+        return self._state is State.LEGACY
 
     @property
     def buffered(self) -> int:
@@ -54,16 +66,16 @@ class Connection:
         return len(self._buffer) - self._start
 
     def mark_logged_in(self) -> None:
-        """The login was accepted; frames may be longer from here on."""
-        if self.state is State.FRESH:
-            self.state = State.LOGGED_IN
+        """The login was accepted; v2 frames may be longer from here on."""
+        if self._state in (State.FRESH, State.LOGGING_IN):
+            self._enter(State.LOGGED_IN)
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the peer; b"" when it has ended its side."""
-        if self._error:
-            return
         if not data:
             self._eof = True
+        elif self._deaf:
+            return
         elif self._start == len(self._buffer):
             self._buffer, self._start = data, 0
         else:
@@ -73,75 +85,66 @@ class Connection:
         """The next message, NEED_DATA, or ConnectionClosed.
 
         Raises:
-            PeerProtocolError: once; after it everything the peer says is ignored.
+            PeerProtocolError: once; after it, as after a CLOSE, nothing of the peer counts but its end.
         """
-        if self._error:
-            return NEED_DATA
         try:
-            while True:
-                body = self._next_body()
-                if body is None:
-                    return self._at_end() if self._eof else NEED_DATA
+            while (body := self._next_body()) is not None:
                 event = self._event(codec.parse(body))
                 if event is not None:
                     return event
+            return self._at_end() if self._eof else NEED_DATA
         except PeerProtocolError:
-            self._error = True
-            self._buffer, self._start = b"", 0
-            if self.state is not State.LEGACY:
-                self.state = State.CLOSED
+            self._stop_listening()
+            if self._state is not State.LEGACY:
+                self._enter(State.CLOSED)
             raise
 
-    def _limit(self) -> int:
-        if self.state is State.FRESH and self._role is Role.SERVER:
-            return self._limits.max_login_frame_bytes
-        return self._limits.max_frame_bytes
+    def _stop_listening(self) -> None:
+        self._deaf = True
+        self._buffer, self._start = b"", 0
 
     def _next_body(self) -> bytes | None:
         buffer, start = self._buffer, self._start
         if start == len(buffer):
             self._buffer, self._start = b"", 0
             return None
-        found = read_length(buffer, start, self._limit())
-        if found is None:
-            return None
-        length, begin = found
-        end = begin + length
-        if end > len(buffer):
-            return None
-        self._start = end
-        return buffer[begin:end]
+        found = read_length(buffer, start, self._max_bytes)
+        if found is not None:
+            begin, end = found[1], found[1] + found[0]
+            if end <= len(buffer):
+                self._start = end
+                return buffer[begin:end]
+        if start:
+            # Without this a few bytes of the next frame would keep the whole read they came with.
+            self._buffer, self._start = buffer[start:], 0
+        return None
 
     def _at_end(self) -> ConnectionClosed:
-        if self.buffered:
+        if self._buffer:
             raise PeerProtocolError(Code.MALFORMED_FRAME, "The connection ended within a frame.")
-        self.state = State.CLOSED
+        if self._state is not State.LEGACY:
+            self._enter(State.CLOSED)
         return ConnectionClosed()
 
     def _event(self, parsed: pb.Frame) -> Any:
         """The message of a frame; None for an optional command of a newer peer."""
         command = parsed.command
-        if command not in KNOWN:
-            if command >= codec.OPTIONAL_FROM:
-                return None
-            raise PeerProtocolError(Code.UNKNOWN_COMMAND, f"Command {command} is unknown.")
-        table = FROM_CLIENT if self._role is Role.SERVER else FROM_SERVER
-        if command not in table[self.state]:
-            raise PeerProtocolError(Code.UNEXPECTED_COMMAND, f"Command {command} is not allowed now.")
-        if command < pb.LOGIN:
-            return self._legacy_event(parsed)
-        event = codec.decode(parsed)
-        if type(event) is LoginOk:
-            self.state = State.LOGGED_IN
-        return event
+        if command not in self._receivable:
+            return self._pass_over(command)
+        if command == pb.SEND:
+            return codec.decode(parsed)
+        if command in LEADS_TO:
+            self._enter(LEADS_TO[command])
+        elif command == pb.CLOSE:
+            self._stop_listening()
+        return legacy.decode(parsed) if command < pb.LOGIN else codec.decode(parsed)
 
-    def _legacy_event(self, parsed: pb.Frame) -> Any:
-        if self._role is Role.CLIENT:
-            raise PeerProtocolError(Code.UNEXPECTED_COMMAND)
-        event = legacy.decode(parsed)
-        if type(event) is LegacyLogin:
-            self.state = State.LEGACY
-        return event
+    def _pass_over(self, command: int) -> None:
+        """Ignore an optional command of a newer peer, or refuse what the state does not allow."""
+        if command in KNOWN:
+            raise PeerProtocolError(Code.UNEXPECTED_COMMAND, f"{pb.Command.Name(command)} is not allowed now.")
+        if command < OPTIONAL_FROM:
+            raise PeerProtocolError(Code.UNKNOWN_COMMAND, f"Command {command} is unknown.")
 
     def send(self, message: Any) -> bytes:
         """The frame of one of our messages.
@@ -150,8 +153,11 @@ class Connection:
             LocalProtocolError: our side may not send that now.
         """
         table = FROM_SERVER if self._role is Role.SERVER else FROM_CLIENT
-        if COMMAND_OF[type(message)] not in table[self.state]:
-            raise LocalProtocolError(f"{type(message).__name__} may not be sent in state {self.state.name}.")
-        if type(message) is LoginOk:
-            self.state = State.LOGGED_IN
+        command = COMMAND_OF[type(message)]
+        if command not in table[self._state]:
+            raise LocalProtocolError(f"{type(message).__name__} may not be sent in state {self._state.name}.")
+        if command in LEADS_TO:
+            self._enter(LEADS_TO[command])
+        if command == pb.LEGACY_PING and self._role is Role.CLIENT:
+            return legacy.PING_FRAME
         return codec.encode(message)

@@ -10,8 +10,8 @@ class Limits(NamedTuple):
     """Longest frame body accepted; a page of messages is cut to fit."""
 
     max_login_frame_bytes: int = 1_024
-    """The same before login: a stranger may not make us buffer more than that. A legacy client stays at it: all it sends is
-    a login and heartbeats."""
+    """The same before login: a stranger may not make us buffer more than that. A legacy client
+    stays at it: all it sends is a login and heartbeats."""
 
 
 MAX_TEXT_BYTES = 16_384

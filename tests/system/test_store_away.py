@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from cim_common.store import conversations, keys, scripts
 from cim_common.wire import Code
@@ -96,7 +97,7 @@ def test_what_a_dying_server_left_half_done_arrives_all_the_same(new_cluster: Ne
     bert.send(m.List(1, 0))
     version = bert.until(m.Conversations).version
     ours = anna.with_(bert)
-    client = cluster.redis()
+    client: Any = cluster.redis()
     for script in scripts.SCRIPTS:
         client.script_load(script.source)
     flow = conversations.open_direct(ours, 1)

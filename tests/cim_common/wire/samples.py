@@ -1,10 +1,12 @@
-"""One of each message, for round trips."""
+"""Each message with any values, for round trips; connections in each state."""
 
 from typing import Any
 
 from hypothesis import strategies as st
 
+from cim_common.wire import Connection, Limits, Role
 from cim_common.wire import messages as m
+from cim_common.wire.commands import State
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 NUMBERS = st.integers(0, 2**53)
@@ -28,8 +30,9 @@ FROM_CLIENT: st.SearchStrategy[Any] = st.one_of(
     st.builds(m.Cursor, TEXTS, NUMBERS),
     st.builds(m.List, SMALL, NUMBERS),
     st.builds(m.Hold, TEXTS),
-    st.builds(m.Close, SMALL, TEXTS),
 )
+"""What a client sends once it is logged in. CLOSE ends all hearing, so it comes last."""
+
 FROM_SERVER: st.SearchStrategy[Any] = st.one_of(
     st.builds(m.Ping, NUMBERS),
     st.builds(m.Pong, NUMBERS, NUMBERS),
@@ -47,6 +50,33 @@ FROM_SERVER: st.SearchStrategy[Any] = st.one_of(
     st.builds(m.Head, TEXTS, NUMBERS),
     st.builds(m.ConversationsChanged, NUMBERS),
     st.builds(m.GoAway, SMALL, TEXTS, TEXTS, SMALL),
-    st.builds(m.Close, SMALL, TEXTS),
     st.builds(m.Failed, SMALL, SMALL, TEXTS, TEXTS, SMALL),
 )  # fmt: skip
+
+CLOSES = st.builds(m.Close, SMALL, TEXTS)
+LOGINS = st.builds(m.Login, TEXTS, TEXTS, SMALL, TEXTS, st.booleans())
+WELCOMES = st.builds(m.LoginOk, NUMBERS, TEXTS, SMALL, NUMBERS, TEXTS, SMALL, SMALL, SMALL)
+
+LOGIN = m.Login("token", "d1", 2, "test", True)
+WELCOME = m.LoginOk(5, "alice", 2, 1, "s1", 10_000, 30_000, 64)
+
+
+def ends(state: State) -> tuple[Connection, Connection]:
+    """Client and server in a state, brought there by the frames that lead to it."""
+    client, server = Connection(Role.CLIENT, Limits()), Connection(Role.SERVER, Limits())
+    routes: dict[State, list[tuple[Connection, Connection, Any]]] = {
+        State.FRESH: [],
+        State.LOGGING_IN: [(client, server, LOGIN)],
+        State.LOGGED_IN: [(client, server, LOGIN), (server, client, WELCOME)],
+        State.LEGACY: [(client, server, m.LegacyLogin(5_000_000_000, "Ann"))],
+        State.CLOSED: [],
+    }
+    for sender, receiver, message in routes[state]:
+        receiver.receive_data(sender.send(message))
+        assert receiver.next_event() == message
+    if state is State.CLOSED:
+        for end in (client, server):
+            end.receive_data(b"")
+            assert end.next_event() == m.ConnectionClosed()
+    assert client.state is server.state is state
+    return client, server

@@ -5,16 +5,15 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cim_common.wire import NEED_DATA, Connection, Limits, Role, codec
+from cim_common.wire import NEED_DATA, Role, codec
 from cim_common.wire import messages as m
 from cim_common.wire.codes import Code, reconnects
 from cim_common.wire.commands import State
 from tests.cim_common.wire import samples
 
 
-def decoded(data: bytes, role: Role) -> Any:
-    connection = Connection(role, Limits())
-    connection.state = State.LOGGED_IN
+def decoded(data: bytes, role: Role, state: State = State.LOGGED_IN) -> Any:
+    connection = samples.ends(state)[role]
     connection.receive_data(data)
     event = connection.next_event()
     assert connection.next_event() is NEED_DATA
@@ -45,7 +44,11 @@ def test_meta_from_a_prefix_is_the_same(name: str, n: int, time_ms: int) -> None
 @given(samples.TEXTS, st.lists(samples.ENTRIES, max_size=5))
 def test_a_push_made_by_hand(conversation: str, entries: list[m.Entry]) -> None:
     data = codec.push_frame(codec.conversation_prefix(conversation), [encoded(entry) for entry in entries])
-    assert decoded(data, Role.CLIENT) == m.Push(conversation, tuple(entries))
+    assert (
+        decoded(data, Role.CLIENT)
+        == m.Push(conversation, tuple(entries))
+        == decoded(codec.encode(m.Push(conversation, tuple(entries))), Role.CLIENT)
+    )
 
 
 @given(samples.TEXTS, samples.NUMBERS, st.booleans(), st.lists(samples.ENTRIES, max_size=5), samples.SMALL)
@@ -55,9 +58,11 @@ def test_a_page_made_by_hand(text: str, number: int, live: bool, entries: list[m
     assert decoded(data, Role.CLIENT) == m.Page(text, number, number, number, live, tuple(entries), request, gaps)
 
 
-@given(samples.NUMBERS, samples.NUMBERS)
+@given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
 def test_an_ack_made_by_hand(n: int, seq: int) -> None:
     assert decoded(codec.ack_frame(n, seq), Role.CLIENT) == m.Ack(n, seq)
+    if n and seq:
+        assert codec.ack_frame(n, seq) == codec.encode(m.Ack(n, seq))
 
 
 @given(samples.FROM_SERVER)
@@ -68,6 +73,17 @@ def test_every_answer_comes_back(message: Any) -> None:
 @given(samples.FROM_CLIENT)
 def test_every_request_comes_back(message: Any) -> None:
     assert decoded(codec.encode(message), Role.SERVER) == message
+
+
+@given(samples.LOGINS, samples.WELCOMES)
+def test_the_login_comes_back(login: m.Login, welcome: m.LoginOk) -> None:
+    assert decoded(codec.encode(login), Role.SERVER, State.FRESH) == login
+    assert decoded(codec.encode(welcome), Role.CLIENT, State.LOGGING_IN) == welcome
+
+
+@given(samples.CLOSES, st.sampled_from(Role), st.sampled_from([State.FRESH, State.LOGGING_IN, State.LOGGED_IN]))
+def test_a_close_comes_back_in_every_state(close: m.Close, role: Role, state: State) -> None:
+    assert decoded(codec.encode(close), role, state) == close
 
 
 def test_the_range_of_a_code_says_whether_to_reconnect() -> None:

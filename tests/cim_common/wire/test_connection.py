@@ -1,5 +1,6 @@
 """The sans-IO connection: any split gives the same events, garbage gives one error, the tables hold."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -16,25 +17,19 @@ from cim_common.wire import (
     Role,
     cim_pb2,
     codec,
+    legacy,
 )
 from cim_common.wire import messages as m
-from cim_common.wire.commands import COMMAND_OF, FROM_CLIENT, FROM_SERVER, State
+from cim_common.wire.commands import COMMAND_OF, FROM_CLIENT, FROM_SERVER, LEADS_TO, MAY_LACK_BODY, State
 from cim_common.wire.framing import frame
 from tests.cim_common.wire import samples
 
 LIMITS = Limits()
-LOGIN = m.Login("token", "d1", 2, "test", True)
-WELCOME = m.LoginOk(5, "alice", 2, 1, "s1", 10_000, 30_000, 64)
 
 
 def logged_in() -> tuple[Connection, Connection]:
     """A client and a server past the login."""
-    client, server = Connection(Role.CLIENT, LIMITS), Connection(Role.SERVER, LIMITS)
-    server.receive_data(client.send(LOGIN))
-    assert server.next_event() == LOGIN
-    client.receive_data(server.send(WELCOME))
-    assert client.next_event() == WELCOME
-    return client, server
+    return samples.ends(State.LOGGED_IN)
 
 
 def events_of(connection: Connection) -> list[Any]:
@@ -99,6 +94,37 @@ def test_garbage_gives_one_error_and_is_never_kept(garbage: bytes, size: int) ->
     assert errors <= 1
 
 
+@given(st.lists(samples.FROM_CLIENT, max_size=3), st.binary(min_size=1, max_size=300), st.integers(1, 100))
+def test_garbage_after_good_frames_takes_nothing_from_them(messages: list[Any], garbage: bytes, size: int) -> None:
+    client, server = logged_in()
+    data = b"".join(client.send(message) for message in messages) + garbage
+    found: list[Any] = []
+    for start in range(0, len(data), size):
+        server.receive_data(data[start : start + size])
+        found += events_of(server)
+    assert found[: len(messages)] == messages
+    assert sum(isinstance(event, Code) for event in found) <= 1
+    assert server.buffered <= LIMITS.max_frame_bytes + 5
+
+
+def memory_of(connection: Connection) -> int:
+    """Bytes allocated by a connection and what only it refers to, after a long read with a short tail."""
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    connection.receive_data(frame(b"\x18\x80\x01" + b"\x82\x10\x7d" + b"x" * 125) * 400 + b"\x20\x18")
+    assert events_of(connection) == []
+    kept = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    return kept
+
+
+@pytest.mark.parametrize("state", [State.FRESH, State.LOGGED_IN])
+def test_a_short_tail_does_not_keep_the_long_read_it_came_with(state: State) -> None:
+    _, server = samples.ends(state)
+    assert memory_of(server) < LIMITS.max_login_frame_bytes
+    assert server.buffered == 2
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [
@@ -108,6 +134,7 @@ def test_garbage_gives_one_error_and_is_never_kept(garbage: bytes, size: int) ->
         (b"\xff\xff\xff\xff\xff", Code.MALFORMED_FRAME),
         (b"\x81\x08", Code.FRAME_TOO_LARGE),
         (b"\xff\xff\xff\xff\x0f", Code.FRAME_TOO_LARGE),
+        (b"\xff\xff\xff\xff\x1f", Code.MALFORMED_FRAME),
         (b"\x01\xff", Code.MALFORMED_FRAME),
         (frame(b"\x0a\x02\xff\xfe\x10\x05"), Code.MALFORMED_FRAME),
         (frame(b"\x18\x64"), Code.UNKNOWN_COMMAND),
@@ -153,38 +180,148 @@ def test_a_newer_peer_is_survived() -> None:
     assert events_of(server) == [m.Ping(0)]
 
 
-@pytest.mark.parametrize("state", [State.FRESH, State.LOGGED_IN, State.LEGACY])
-@pytest.mark.parametrize("command", sorted(set(COMMAND_OF.values())))
-def test_every_cell_of_the_tables(state: State, command: int) -> None:
+COMMANDS = sorted(set(COMMAND_OF.values()))
+TABLES = {Role.SERVER: (FROM_CLIENT, FROM_SERVER), Role.CLIENT: (FROM_SERVER, FROM_CLIENT)}
+"""What a role may receive and what it may send."""
+
+
+def whole(command: int) -> cim_pb2.Frame:
+    """A frame of that command with a body, and what a legacy frame needs: somebody's id, a sender."""
+    made = cim_pb2.Frame(command=command, id=5, properties={"sendUserId": "7"})  # type: ignore[arg-type]
+    if command >= cim_pb2.LOGIN:
+        getattr(made, cim_pb2.Command.Name(command).lower()).SetInParent()
+    return made
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_cell_of_what_may_be_received(role: Role, state: State, command: int) -> None:
+    end = samples.ends(state)[role]
+    end.receive_data(frame(whole(command).SerializeToString()))
+    event = events_of(end)[0]
+    if command not in TABLES[role][0][state]:
+        assert event is Code.UNEXPECTED_COMMAND
+        assert end.state is (State.LEGACY if state is State.LEGACY else State.CLOSED)
+    else:
+        assert COMMAND_OF[type(event)] == command
+        assert end.state is LEADS_TO.get(command, state)
+
+
+ONE_OF_EACH: list[Any] = [
+    samples.LOGIN, samples.WELCOME, m.Ping(), m.Pong(0, 0), m.Resolve(0, ""), m.Resolved(0, "", 0, ""),
+    m.Send("", 0, 0, ""), m.Ack(0, 0), m.Nack(0, 0), m.Retry(0, 0, 0), m.Unresolved(0), m.Push("", ()),
+    m.Sync("", 0, 0), m.Page("", 0, 0, 0, False, ()), m.Pull(0, "", 0, 0), m.Cursor("", 0), m.List(0, 0),
+    m.Conversations(0, (), 0, False), m.Head("", 0), m.Hold(""), m.ConversationsChanged(0), m.GoAway(0, "", "", 0),
+    m.Close(0), m.Failed(0, 0, ""), m.LegacyLogin(1, ""), m.LegacyMessage(1, "", 2, ("x",)), m.LegacyPing(),
+    m.LegacyOffline(1, "", 2, ("x",)),
+]  # fmt: skip
+
+
+def test_there_is_one_of_each() -> None:
+    assert {type(message) for message in ONE_OF_EACH} == set(COMMAND_OF)
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("message", ONE_OF_EACH, ids=lambda message: type(message).__name__)
+def test_every_cell_of_what_may_be_sent(role: Role, state: State, message: Any) -> None:
+    end = samples.ends(state)[role]
+    command = COMMAND_OF[type(message)]
+    if command in TABLES[role][1][state]:
+        ping = legacy.PING_FRAME if role is Role.CLIENT and type(message) is m.LegacyPing else None
+        assert end.send(message) == (ping or codec.encode(message))
+        assert end.state is LEADS_TO.get(command, state)
+    else:
+        with pytest.raises(LocalProtocolError):
+            end.send(message)
+        assert end.state is state
+
+
+@pytest.mark.parametrize("state", [State.LOGGED_IN, State.FRESH])
+@pytest.mark.parametrize("command", [4, 15, 40, 127])
+def test_unknown_commands_below_128_are_refused(state: State, command: int) -> None:
+    _, server = samples.ends(state)
+    server.receive_data(frame(cim_pb2.Frame(command=command).SerializeToString()))  # type: ignore[arg-type]
+    assert events_of(server) == [Code.UNKNOWN_COMMAND]
+
+
+@pytest.mark.parametrize("command", [128, 4_000, 2**31 - 1])
+def test_commands_from_128_up_are_passed_over(command: int) -> None:
+    optional = frame(cim_pb2.Frame(command=command, text="newer").SerializeToString())  # type: ignore[arg-type]
+    for state in (State.FRESH, State.LOGGING_IN, State.LOGGED_IN, State.LEGACY):
+        for end in samples.ends(state):
+            end.receive_data(optional)
+            assert events_of(end) == []
+            assert end.state is state
+
+
+@pytest.mark.parametrize("second", [samples.LOGIN, m.LegacyLogin(5, "Ann"), m.Send("lobby", 1, 0, "x"), m.Ping()])
+def test_nothing_but_a_close_comes_before_the_login_is_answered(second: Any) -> None:
     server = Connection(Role.SERVER, LIMITS)
-    server.state = state
-    # A login of somebody: any other command does not look at the field.
-    server.receive_data(frame(cim_pb2.Frame(command=command, id=5).SerializeToString()))  # type: ignore[arg-type]
-    (event,) = events_of(server)
-    assert (event is not Code.UNEXPECTED_COMMAND) == (command in FROM_CLIENT[state])
-    client = Connection(Role.CLIENT, LIMITS)
-    client.state = state
-    client.receive_data(frame(cim_pb2.Frame(command=command, id=5).SerializeToString()))  # type: ignore[arg-type]
-    (event,) = events_of(client)
-    allowed = command in FROM_SERVER[state] and state is not State.LEGACY
-    assert (event is not Code.UNEXPECTED_COMMAND) == allowed
+    server.receive_data(codec.encode(samples.LOGIN) + codec.encode(second))
+    assert events_of(server) == [samples.LOGIN, Code.UNEXPECTED_COMMAND]
+    assert not server.legacy
+
+
+def test_frames_stay_short_until_the_login_is_answered() -> None:
+    long = codec.encode(m.Send("lobby", 1, 0, "x" * LIMITS.max_login_frame_bytes))
+    for state in (State.FRESH, State.LOGGING_IN, State.LEGACY):
+        _, server = samples.ends(state)
+        if state is State.LEGACY:
+            server.mark_logged_in()
+        server.receive_data(long)
+        assert events_of(server) == [Code.FRAME_TOO_LARGE]
+    _, server = samples.ends(State.LOGGING_IN)
+    server.mark_logged_in()
+    server.receive_data(long)
+    assert len(events_of(server)[0].text) == LIMITS.max_login_frame_bytes
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command >= cim_pb2.LOGIN])
+def test_a_missing_body_means_something_or_is_refused(command: int) -> None:
+    body = frame(cim_pb2.Frame(command=command).SerializeToString())  # type: ignore[arg-type]
+    for state in State:
+        for role in Role:
+            if command in TABLES[role][0][state]:
+                end = samples.ends(state)[role]
+                end.receive_data(body)
+                event = events_of(end)[0]
+                if command in MAY_LACK_BODY:
+                    assert not any(event)
+                else:
+                    assert event is Code.MALFORMED_FRAME
+
+
+def test_nothing_counts_after_a_close_but_the_end() -> None:
+    client, server = logged_in()
+    close = m.Close(Code.NORMAL, "bye")
+    server.receive_data(client.send(close) + codec.encode(m.Ping(1)) + b"\x00")
+    assert events_of(server) == [close]
+    server.receive_data(b"\x00")
+    assert events_of(server) == []
+    assert server.buffered == 0
+    server.receive_data(b"")
+    assert events_of(server) == [m.ConnectionClosed()]
 
 
 def test_our_own_mistakes_are_told_apart() -> None:
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(LocalProtocolError, match="Send may not be sent in state FRESH"):
         Connection(Role.CLIENT, LIMITS).send(m.Send("lobby", 1, 0, "x"))
-    server = Connection(Role.SERVER, LIMITS)
-    server.receive_data(codec.encode(m.LegacyLogin(5_000_000_000, "Ann")))
-    assert events_of(server) == [m.LegacyLogin(5_000_000_000, "Ann")]
-    assert server.legacy
-    for message in (WELCOME, m.Pong(0, 0), m.Close(3000, ""), m.Ack(1, 1)):
-        with pytest.raises(LocalProtocolError):
-            server.send(message)
 
 
 def test_an_idle_connection_is_small() -> None:
-    import sys
-
-    _, server = logged_in()
-    assert sys.getsizeof(server) <= 120
-    assert server.buffered == 0
+    connections = []
+    login = codec.encode(samples.LOGIN)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in range(500):
+        server = Connection(Role.SERVER, LIMITS)
+        server.receive_data(login)
+        assert server.next_event() == samples.LOGIN
+        server.send(samples.WELCOME)
+        assert server.next_event() is NEED_DATA
+        connections.append(server)
+    used = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert used / len(connections) < 250

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cim_common.wire.codes import Code
 from cim_common.wire.framing import PeerProtocolError, frame, read_length, varint
 
 
@@ -22,7 +23,10 @@ def test_known_varints() -> None:
     assert frame(b"abc") == b"\x03abc"
 
 
-@pytest.mark.parametrize("data", [b"\x80\x00", b"\xff\xff\xff\xff\xff\x01", b"\x80\x80\x80\x80\x80"])
+@pytest.mark.parametrize(
+    "data", [b"\x80\x00", b"\xff\xff\xff\xff\x1f", b"\xff\xff\xff\xff\xff\x01", b"\x80\x80\x80\x80\x80"]
+)
 def test_an_overlong_length_is_refused(data: bytes) -> None:
-    with pytest.raises(PeerProtocolError):
+    with pytest.raises(PeerProtocolError) as refused:
         read_length(data, 0, 2**32)
+    assert refused.value.code is Code.MALFORMED_FRAME
