@@ -1,5 +1,6 @@
-"""The list of servers as a registry knows it, and whoever wants to hear of changes."""
+"""The list of servers as a registry knows it, their entries, and whoever wants to hear of changes."""
 
+import json
 import threading
 from collections.abc import Callable, Iterable
 
@@ -37,3 +38,25 @@ class Board:
             self._servers, self._known = listed, True
             for changed in self._watchers:
                 changed(listed)
+
+
+def record_of(server: Server) -> bytes:
+    """A server as its registry entry holds it."""
+    return json.dumps(server._asdict()).encode()
+
+
+def parse_record(record: bytes) -> Server | None:
+    """The server of an entry; None for entries of others, which may stand among ours."""
+    try:
+        fields = json.loads(record)
+        return Server(
+            str(fields["id"]),
+            str(fields["epoch"]),
+            str(fields["host"]),
+            int(fields["tcp_port"]),
+            int(fields["http_port"]),
+            int(fields["load"]),
+            str(fields["version"]),
+        )
+    except (ValueError, KeyError, TypeError):
+        return None

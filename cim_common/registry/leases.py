@@ -5,7 +5,6 @@ own lease and reads the list. While Redis is away the last list stands; after it
 time to renew before anybody is missed.
 """
 
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +14,7 @@ import redis
 import structlog
 
 from cim_common.registry import Server
-from cim_common.registry.board import Board
+from cim_common.registry.board import Board, parse_record, record_of
 from cim_common.store import keys
 
 log = structlog.get_logger()
@@ -124,21 +123,9 @@ class LeaseRegistry:
             self._lost_at = None
             log.info("registry_back")
         grace_ms = 3_600_000 if now < self._grace_until else 0
-        arguments = (own.ref, json.dumps(own._asdict())) if own else ("", "")
+        arguments = (own.ref, record_of(own)) if own else ("", "")
         records: Any = self._redis.eval(_RENEW, 1, keys.SERVERS, *arguments, LEASE_MS, grace_ms)
         self._registered = own is not None and own.ref == (self._own.ref if self._own else None)
-        self._board.publish(filter(None, map(_parse, records)))
+        self._board.publish(filter(None, map(parse_record, records)))
         if own is not None and self._own is None:
             self._redis.hdel(keys.SERVERS, own.ref)
-
-
-def _parse(record: bytes) -> Server | None:
-    """A server's record; None for what we did not write."""
-    try:
-        fields = json.loads(record)
-        return Server(
-            str(fields["id"]), str(fields["epoch"]), str(fields["host"]), int(fields["tcp_port"]),
-            int(fields["http_port"]), int(fields["load"]), str(fields["version"]),
-        )  # fmt: skip
-    except (ValueError, KeyError, TypeError):
-        return None

@@ -6,7 +6,6 @@ change of state and every few seconds. Its rule: the node of the own address mus
 belong to the present session; anything else is removed and made anew.
 """
 
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.retry import KazooRetry
 
 from cim_common.registry import Server
-from cim_common.registry.board import Board
+from cim_common.registry.board import Board, parse_record, record_of
 
 log = structlog.get_logger()
 
@@ -128,7 +127,7 @@ class ZooKeeperRegistry:
         own = self._own
         if own is None:
             return
-        path, record = _path(own), json.dumps(own._asdict()).encode()
+        path, record = _path(own), record_of(own)
         try:
             data, stat = self._call(self._client.get_async(path))
         except NoNodeError:
@@ -167,7 +166,7 @@ class ZooKeeperRegistry:
                 data, _ = self._call(answer)
             except NoNodeError:
                 continue
-            server = _parse(data)
+            server = parse_record(data)
             if server is not None:
                 found.append(server)
         self._board.publish(found)
@@ -178,15 +177,3 @@ class ZooKeeperRegistry:
 
 def _path(server: Server) -> str:
     return f"{ROOT}/{server.host}:{server.tcp_port}:{server.http_port}"
-
-
-def _parse(data: bytes) -> Server | None:
-    """The record of one of our servers; None for nodes of others, which may stand here too."""
-    try:
-        fields = json.loads(data)
-        return Server(
-            str(fields["id"]), str(fields["epoch"]), str(fields["host"]), int(fields["tcp_port"]),
-            int(fields["http_port"]), int(fields["load"]), str(fields["version"]),
-        )  # fmt: skip
-    except (ValueError, KeyError, TypeError):
-        return None
