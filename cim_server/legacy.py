@@ -40,10 +40,11 @@ class LegacySession(Session):
     """A legacy user's connection: where it stands in each conversation, and what this pass brings it.
 
     `pending` holds (conversation, seq, offline, entry) until the end of the pass, `written` the positions
-    that become cursors when the socket has taken the frames.
+    that become cursors when the socket has taken the frames, `unfinished` the conversations whose next page is
+    asked for then: a long absence must not fill the outbox.
     """
 
-    __slots__ = ("pending", "positions", "written")
+    __slots__ = ("pending", "positions", "unfinished", "written")
 
     def __init__(self, channel: Channel, user: int, name: str, server: str) -> None:
         super().__init__(channel, user, name, DEVICE, False, server)
@@ -51,6 +52,7 @@ class LegacySession(Session):
         self.positions: dict[str, int] = {}
         self.pending: list[tuple[str, int, bool, Entry]] = []
         self.written: dict[str, int] = {}
+        self.unfinished: list[str] = []
 
 
 class LegacyDoor:
@@ -162,7 +164,11 @@ class LegacyDoor:
         for seq, entry in entries:
             self._add(session, conversation.id, seq, stored, codec.decode_entry(entry))
         session.positions[conversation.id] = end
-        if not live:
+        if live:
+            return
+        if entries:
+            session.unfinished.append(conversation.id)
+        else:
             self.conversations.sync(channel, conversation.id, end)
 
     def failed(self, channel: Channel, message: Failed) -> None:
@@ -201,11 +207,16 @@ class LegacyDoor:
     def drained(self, channel: Channel) -> None:
         """The socket has taken everything: what was written counts as shown."""
         session: LegacySession | None = channel.session
-        if session is not None and session.written:
+        if session is None:
+            return
+        if session.written:
             written, session.written = session.written, {}
             for conversation, seq in written.items():
                 self._sessions.move_cursor(session, conversation, seq)
             self._sessions.flush_cursors(session)
+        unfinished, session.unfinished = session.unfinished, []
+        for conversation in unfinished:
+            self._sync_again(session, conversation)
 
     # -- the internal HTTP call --------------------------------------------------------------------------
 

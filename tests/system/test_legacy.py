@@ -146,6 +146,18 @@ def test_offline_messages(route: Route) -> None:
     assert len(ben.texts) == 121
 
 
+def test_a_long_absence_is_made_up_for(route: Route) -> None:
+    ann, ben = person(route, "Ann"), person(route, "Ben")
+    texts = [f"{n} " + "x" * 4_000 for n in range(900)]
+    for first in range(0, 900, 10):
+        assert ann.to(ben.user, texts[first : first + 10]) == "7000"
+    ben.start()
+    eventually(lambda: len(ben.shown) >= 900, 20)
+    assert ben.texts == texts
+    assert all(len(frame.batch) <= 100 for frame in ben.frames)
+    assert all(sum(len(text) for text in frame.batch) <= 48 * 1024 for frame in ben.frames)
+
+
 def test_between_login_and_the_first_frame_nothing_is_dropped(route: Route) -> None:
     ann, ben = person(route, "Ann").start(), person(route, "Ben")
     place = ben.log_in()["dataBody"]
