@@ -11,9 +11,8 @@
 import contextlib
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import trio
 
@@ -23,11 +22,11 @@ from cim_client.link import Link
 from cim_client.outbox import MAX_QUEUED, Outbox, Outgoing, Settled
 from cim_client.route_api import Place, RouteApi
 from cim_client.store import LocalStore, Saved, open_store
+from cim_client.streams import History, Stream
+from cim_client.types import Event, Message, Receipt, message_of
 from cim_common import ids
 from cim_common.wire import messages as wire
 from cim_common.wire.codes import Code
-
-T = TypeVar("T")
 
 CURSOR_EVERY_S = 1.0
 CLOSE_S = 2.0
@@ -43,86 +42,6 @@ ENDINGS = 3_000
 
 HISTORY_PAGE = 100
 MAX_PAGES_SETTLING = 64
-
-
-class Message(NamedTuple):
-    """A text message of somebody else, or of another device of one's own."""
-
-    conversation: str
-    seq: int
-    sender: str
-    sender_id: int
-    text: str
-    client_msg_id: str
-    time_ms: int
-    unverified: bool
-
-    @property
-    def time(self) -> datetime:
-        """When it was accepted."""
-        return datetime.fromtimestamp(self.time_ms / 1000, UTC)
-
-
-class Receipt(NamedTuple):
-    """Where a message of one's own stands in its log: it is durable."""
-
-    conversation: str
-    seq: int
-    client_msg_id: str
-
-
-class Event(NamedTuple):
-    """Something that happened. `kind` is "connection" (state, server, retry_in_s, code), "stored" or "failed"
-    (client_msg_id, seq, code, text), or "conversation" (conversation)."""
-
-    kind: str
-    state: str = ""
-    server: str = ""
-    retry_in_s: float = 0.0
-    client_msg_id: str = ""
-    conversation: str = ""
-    seq: int = 0
-    code: int = 0
-    text: str = ""
-
-
-class _Stream(Generic[T]):
-    """An async iterator over what a function returns, until it returns None; may be left at any time."""
-
-    def __init__(self, following: Callable[[], Awaitable[T | None]]) -> None:
-        self._following = following
-
-    def __aiter__(self) -> "_Stream[T]":
-        return self
-
-    async def __anext__(self) -> T:
-        item = await self._following()
-        if item is None:
-            raise StopAsyncIteration
-        return item
-
-
-class _History:
-    """Reads a log page by page, newest first."""
-
-    def __init__(self, client: "Client", to: str, limit: int, before: int) -> None:
-        self._client = client
-        self._to = to
-        self._left = limit
-        self._before = before
-        self._page: deque[Message] = deque()
-        self._ended = False
-
-    async def next(self) -> Message | None:
-        while not self._page and self._left > 0 and not self._ended:
-            page = await self._client.pull(self._to, self._before, self._left)
-            self._page.extend(_message(page.conversation, entry) for entry in page.entries if entry.kind == 0)
-            self._before = page.end
-            self._ended = not page.entries or page.end <= 1
-        if not self._page or self._left <= 0:
-            return None
-        self._left -= 1
-        return self._page.popleft()
 
 
 class _Request:
@@ -269,7 +188,7 @@ class Client:
 
         A message counts as shown when the next one is asked for.
         """
-        return _Stream(self._next_message)
+        return Stream(self._next_message)
 
     async def _next_message(self) -> Message | None:
         await trio.lowlevel.checkpoint()
@@ -278,14 +197,14 @@ class Client:
             self._note_moved()
             if item is not None:
                 self._link.wake()
-                return _message(*item)
+                return message_of(*item)
             if self._closed or self._error is not None:
                 return None
             await self._arrived.wait()
 
     def events(self) -> AsyncIterator[Event]:
         """What happens, the last 1,000 of it; ends when the client closes."""
-        return _Stream(self._next_event)
+        return Stream(self._next_event)
 
     async def _next_event(self) -> Event | None:
         await trio.lowlevel.checkpoint()
@@ -318,9 +237,9 @@ class Client:
         Raises:
             Refused: there is no such user or conversation. Unavailable: no answer in time.
         """
-        return _Stream(_History(self, to, limit, before_seq or 0).next)
+        return Stream(History(lambda before, left: self._pull(to, before, left), limit, before_seq or 0).next)
 
-    async def pull(self, to: str, before: int, limit: int) -> wire.Page:
+    async def _pull(self, to: str, before: int, limit: int) -> wire.Page:
         """One page of a log downwards; `before` 0 is from the head."""
         conversation = await self._conversation(to)
         request = self._new_request_id()
@@ -651,13 +570,6 @@ _HANDLERS: dict[type, Callable[[Client, Any], None]] = {
     wire.Failed: Client._on_failed,
     wire.Resolved: Client._on_resolved,
 }
-
-
-def _message(conversation: str, entry: wire.Entry) -> Message:
-    return Message(
-        conversation, entry.seq, entry.sender_name, entry.sender, entry.text, entry.client_msg_id, entry.time_ms,
-        entry.unverified,
-    )  # fmt: skip
 
 
 @contextlib.asynccontextmanager

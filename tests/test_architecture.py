@@ -25,6 +25,8 @@ COVERED_ELSEWHERE = {
     "cim_client/errors.py": "tests/system/test_sdk.py",
     "cim_client/link.py": "tests/system/test_sdk.py, test_promise.py",
     "cim_client/route_api.py": "tests/system/test_sdk.py",
+    "cim_client/streams.py": "tests/system/test_sdk.py",
+    "cim_client/types.py": "only types",
     "cim_common/accept.py": "store/test_commit.py: packing and settling only mean something together",
     "cim_common/registry/board.py": "registry/test_contract.py",
     "cim_common/registry/leases.py": "registry/test_contract.py",

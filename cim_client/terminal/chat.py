@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from cim_client.client import Client, Event, Message
+from cim_client.client import Client
 from cim_client.errors import CimError
 from cim_client.terminal import commands
 from cim_client.terminal.commands import Ask, Nothing, Say, Wrong
@@ -26,6 +26,7 @@ from cim_client.terminal.console import Console
 from cim_client.terminal.lines import Line, note
 from cim_client.terminal.sanitize import shown_name
 from cim_client.terminal.screen import MAX_PENDING, Connection, Screen, Settlement
+from cim_client.types import Event, Message
 from cim_common import ids
 from cim_common.wire.codes import Code
 

@@ -10,8 +10,8 @@ from datetime import datetime
 
 from wcwidth import wcwidth
 
-from cim_client.client import Message
 from cim_client.terminal.sanitize import one_line, shown_name, text_lines
+from cim_client.types import Message
 
 Line = list[tuple[str, str]]
 

@@ -10,10 +10,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
-from cim_client.client import Message
 from cim_client.terminal import lines
 from cim_client.terminal.lines import STORED, Line
 from cim_client.terminal.sanitize import one_line, shown_name
+from cim_client.types import Message
 
 MAX_PENDING = 256
 """Own messages under way; more are not taken from the user until some are settled."""

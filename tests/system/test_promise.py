@@ -1,5 +1,7 @@
 """Acknowledged means shown exactly once, in order, whatever dies: the exit tests of the message path."""
 
+import os
+import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -99,6 +101,17 @@ async def test_one_of_two_servers_is_killed(new_cluster: NewCluster, victim: str
         cluster.kill((running.alice if victim == "alice" else running.bob).server)
 
     await exchange(cluster, disturb)
+
+
+async def test_a_server_that_is_told_to_stop_sends_its_clients_away(new_cluster: NewCluster) -> None:
+    cluster = new_cluster()
+
+    async def disturb(running: Exchange) -> None:
+        await running.at(0.4)
+        os.kill(cluster.pid_of(running.bob.server), signal.SIGTERM)
+
+    await exchange(cluster, disturb)
+    eventually(lambda: "ended with code 0; starting it again" in cluster.said)
 
 
 async def test_one_of_two_servers_is_killed_with_zookeeper(new_cluster: NewCluster, zookeeper: RealZooKeeper) -> None:

@@ -22,9 +22,9 @@ from typing import Any, cast
 
 import trio
 
-from cim_client.client import Event, Message
 from cim_client.errors import Refused
 from cim_client.terminal.program import Connect, run
+from cim_client.types import Event, Message
 from cim_common.wire.codes import Code
 
 PASSWORD = "correct horse"

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
-from cim_client.client import Message
 from cim_client.terminal.lines import MAX_SHOWN_LINES, cells, clock, fold, note, own, own_pending, plain, received
+from cim_client.types import Message
 
 NOON = datetime.datetime(2024, 5, 6, 12, 0).timestamp()
 

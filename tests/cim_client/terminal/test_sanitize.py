@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
-from cim_client.client import Message
 from cim_client.terminal import lines
 from cim_client.terminal.sanitize import MAX_NAME_CHARS, one_line, shown_name, text_lines
+from cim_client.types import Message
 
 COLUMNS = 80
 

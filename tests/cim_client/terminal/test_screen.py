@@ -1,8 +1,8 @@
 """States of one's own messages and of the connection."""
 
-from cim_client.client import Message
 from cim_client.terminal.lines import plain
 from cim_client.terminal.screen import MAX_EARLY, MAX_PENDING_ROWS, Connection, Screen, Settlement
+from cim_client.types import Message
 
 
 class Clock:
