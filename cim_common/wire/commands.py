@@ -33,7 +33,7 @@ class State(IntEnum):
     """The peer is a legacy client."""
 
     CLOSED = 4
-    """The peer has ended its side, or broken the protocol."""
+    """The peer has broken the protocol."""
 
 
 _CLIENT_REQUESTS = frozenset({
@@ -62,7 +62,7 @@ FROM_SERVER: dict[State, frozenset[int]] = {
     State.LEGACY: _LEGACY_RECEIVED,
     State.CLOSED: frozenset({pb.CLOSE}),
 }
-"""Commands a server may send in each state. After a peer's mistake, the reason."""
+"""Commands a server may send in each state. After a peer's mistake: the reason."""
 
 LEADS_TO: dict[int, State] = {
     pb.LOGIN: State.LOGGING_IN,

@@ -122,8 +122,7 @@ class Connection:
     def _at_end(self) -> ConnectionClosed:
         if self._buffer:
             raise PeerProtocolError(Code.MALFORMED_FRAME, "The connection ended within a frame.")
-        if self._state is not State.LEGACY:
-            self._enter(State.CLOSED)
+        # The state stays: the peer has ended its side only, and a writer that does not know yet may still send.
         return ConnectionClosed()
 
     def _event(self, parsed: pb.Frame) -> Any:

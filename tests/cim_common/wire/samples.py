@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 
-from cim_common.wire import Connection, Limits, Role
+from cim_common.wire import Connection, Limits, PeerProtocolError, Role
 from cim_common.wire import messages as m
 from cim_common.wire.commands import State
 
@@ -76,7 +77,8 @@ def ends(state: State) -> tuple[Connection, Connection]:
         assert receiver.next_event() == message
     if state is State.CLOSED:
         for end in (client, server):
-            end.receive_data(b"")
-            assert end.next_event() == m.ConnectionClosed()
+            end.receive_data(b"\x00")
+            with pytest.raises(PeerProtocolError):
+                end.next_event()
     assert client.state is server.state is state
     return client, server
