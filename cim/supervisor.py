@@ -91,8 +91,8 @@ async def wait_until(child: Child, up: Callable[[], bool], timeout_s: float) -> 
         await trio.sleep(POLL_S)
 
 
-async def keep(child: Child, say: Callable[[str], None]) -> None:
-    """Start the child again whenever it ends; until cancelled."""
+async def keep(child: Child, say: Callable[[str], None], restarted: Callable[[], None] = lambda: None) -> None:
+    """Start the child again whenever it ends, and tell; until cancelled."""
     back_off = BACK_OFF_S
     started = time.monotonic()
     while True:
@@ -108,6 +108,7 @@ async def keep(child: Child, say: Callable[[str], None]) -> None:
         child.start()
         started = time.monotonic()
         say(f"{child.name} started again (process {child.pid})")
+        restarted()
 
 
 async def stop(children: Sequence[Child], timeout_s: float) -> None:

@@ -55,6 +55,7 @@ class Up:
         self._ports = [0 if settings.server_port == 0 else settings.server_port + i for i in range(settings.servers)]
         self._http_ports = [0] * settings.servers
         self._route_port = settings.route_port
+        self._places: dict[str, dict[str, Any]] = {}
         environment = {"CIM_SECRET_FILE": str(self._secret), "CIM_REDIS": self.redis_url}
         self.redis = self._child("redis", {}) if self._embedded else None
         self.servers = [self._child(f"s{i + 1}", environment) for i in range(settings.servers)]
@@ -121,11 +122,12 @@ class Up:
             child.start()
         for index, server in enumerate(self.servers):
             await wait_until(server, self._ready_file(server.name).exists, READY_S)
-            ready = self._read_ready(server.name)
+            ready = self._places[server.name] = self._read_ready(server.name)
             self._ports[index] = _port(ready["tcp"])
             self._http_ports[index] = _port(ready["http"])
         await wait_until(self.route, self._ready_file("route").exists, READY_S)
-        self._route_port = _port(self._read_ready("route")["route"])
+        self._places["route"] = self._read_ready("route")
+        self._route_port = _port(self._places["route"]["route"])
         await wait_until(self.route, self._route_is_ready, READY_S)
 
     def _read_ready(self, name: str) -> dict[str, Any]:
@@ -148,10 +150,10 @@ class Up:
             connection.close()
 
     def record(self) -> dict[str, Any]:
-        """What the ready file says."""
+        """What the ready file says: where everything listens, and its process as of now."""
         return {
-            "route": self._read_ready("route")["route"],
-            "servers": [self._read_ready(server.name) for server in self.servers],
+            "route": self._places["route"]["route"],
+            "servers": [{**self._places[server.name], "pid": server.pid} for server in self.servers],
             "redis": self.redis_url,
             "route_pid": self.route.pid,
             "redis_pid": self.redis.pid if self.redis else None,
@@ -226,12 +228,11 @@ async def _serve(settings: UpSettings, up: Up) -> None:
     began = time.monotonic()
     say(f"starting {settings.servers} IM servers and route (data in {settings.data}) ...")
     await up.start()
-    if settings.ready_file is not None:
-        _write(settings.ready_file, json.dumps(up.record(), indent=2) + "\n")
+    _write_ready(settings, up)
     _announce(settings, up, time.monotonic() - began)
     async with trio.open_nursery() as nursery:
         for child in up.children:
-            nursery.start_soon(keep, child, say)
+            nursery.start_soon(keep, child, say, lambda: _write_ready(settings, up))
 
 
 async def _listen(signals: AsyncIterator[int], ending: trio.CancelScope, up: Up) -> None:
@@ -289,10 +290,13 @@ def say(text: str) -> None:
     print(f"cim: {text}", flush=True)
 
 
-def _write(path: Path, text: str) -> None:
+def _write_ready(settings: UpSettings, up: Up) -> None:
     """All at once, and readable by the owner only: the store's password is in it."""
+    path = settings.ready_file
+    if path is None:
+        return
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     descriptor = os.open(unfinished, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+        json.dump(up.record(), file, indent=2)
     os.replace(unfinished, path)

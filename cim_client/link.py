@@ -199,6 +199,8 @@ class Link:
         stream, connection = current
         while True:
             await self._work.wait()
+            if self._lost is not None:
+                return
             self._work = trio.Event()
             out, self._out = self._out, []
             out += [connection.send(message) for message in self._handler.to_write(trio.current_time())]
@@ -229,7 +231,7 @@ class Link:
     async def farewell(self, timeout_s: float) -> None:
         """Write what is due and say that the client has finished."""
         current = self._current
-        if current is None:
+        if current is None or self._lost is not None:
             return
         with trio.move_on_after(timeout_s):
             try:

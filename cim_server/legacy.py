@@ -103,7 +103,7 @@ class LegacyDoor:
         account = yield from accounts.by_id(event.user)
         if account is None or not account.legacy or event.name not in (account.name, account.display):
             return None
-        session.name = account.name
+        session.name = account.display
         yield from sessions.claim(session.user, session.name, DEVICE, session.record, False, self._clock.now_ms())
         yield from arrivals.arrived(session.user)
         return session

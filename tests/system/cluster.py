@@ -54,7 +54,7 @@ class Cluster:
         return (self.folder / "data" / "logs" / f"{name}.log").read_text()
 
     def pid_of(self, name: str) -> int:
-        """The process of a child now: the ready file says it as of the start."""
+        """The process of a child now."""
         if name == "redis":
             return int(self.ready["redis_pid"])
         if name == "route":

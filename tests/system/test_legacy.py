@@ -104,7 +104,7 @@ def test_close(route: Route) -> None:
     ann, ben = person(route, "Ann").start(), person(route, "Ben").start()
     eventually(lambda: ann.to(ben.user, "hello") == "9000")
     ben.close()
-    eventually(lambda: route.call("GET", "/onlineUser")["dataBody"] == [{"userId": ann.user, "userName": "ann"}])
+    eventually(lambda: route.call("GET", "/onlineUser")["dataBody"] == [{"userId": ann.user, "userName": "Ann"}])
     assert ann.to(ben.user, "gone?") == "7000"
 
 

@@ -92,6 +92,14 @@ def test_before_the_login(cluster: Cluster, people: list[Raw]) -> None:
     assert legacy.socket.recv(100) == b""
 
 
+def test_two_logins_in_one_segment(cluster: Cluster, people: list[Raw]) -> None:
+    person = join(people, cluster, "anna")
+    login = person.protocol.send(m.Login(person.place["connect_token"], "d1"))
+    person.socket.sendall(login + login)
+    assert code_of_the_end(person) == Code.UNEXPECTED_COMMAND
+    assert isinstance(join(people, cluster, "anna").log_in().say("lobby", 1, 0, "still here"), m.Ack)
+
+
 def test_tokens_that_are_not_good(cluster: Cluster, people: list[Raw]) -> None:
     anna, bert = join(people, cluster, "anna"), join(people, cluster, "bert", "d2")
     secret = (cluster.folder / "data" / "secret").read_text().strip().encode()

@@ -111,5 +111,8 @@ def test_refusals_are_one_sentence(new_cluster: NewCluster, tmp_path: Path) -> N
 def test_every_child_that_dies_is_started_again(new_cluster: NewCluster) -> None:
     cluster = new_cluster()
     for name in ("s1", "s2", "route", "redis"):
+        before = cluster.pid_of(name)
         cluster.kill(name)
         eventually(lambda name=name: f"{name} started again" in cluster.said)  # type: ignore[misc]
+        eventually(lambda name=name, before=before: cluster.pid_of(name) != before)  # type: ignore[misc]
+        assert is_running(cluster.pid_of(name))
