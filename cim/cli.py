@@ -30,10 +30,10 @@ class Address(click.ParamType):  # type: ignore[type-arg]
         return host.strip("[]"), int(port)
 
 
-def _option(*names: str, **settings: Any) -> Callable[[F], F]:
-    """An option that is an environment variable as well: --server-port is CIM_SERVER_PORT."""
+def _option(*names: str, variable: str | None = None, **settings: Any) -> Callable[[F], F]:
+    """An option that is an environment variable as well: --server-port is CIM_SERVER_PORT, unless it says otherwise."""
     longest = next(name for name in names if name.startswith("--")).split("/")[0]
-    variable = "CIM_" + longest.removeprefix("--").replace("-", "_").upper()
+    variable = variable or "CIM_" + longest.removeprefix("--").replace("-", "_").upper()
     return click.option(*names, envvar=variable, show_envvar=True, **settings)
 
 
@@ -211,9 +211,17 @@ def _read_secret(path: str) -> bytes:
 
 @main.command()
 @click.argument("name")
-@_option("--route", metavar="URL", default="http://127.0.0.1:8083", show_default=True, help="The cluster's route.")
+@_option(
+    "--route",
+    variable="CIM_CHAT_ROUTE",
+    metavar="URL",
+    default="http://127.0.0.1:8083",
+    show_default=True,
+    help="The cluster's route.",
+)
 @_option(
     "--data",
+    variable="CIM_CHAT_DATA",
     type=click.Path(file_okay=False),
     help="Where tokens and positions are kept.  [default: user's data folder]",
 )

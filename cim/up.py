@@ -201,7 +201,9 @@ def run(settings: UpSettings) -> int:
 
 
 async def _main(settings: UpSettings, folder: DataFolder) -> int:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+    # Under nohup a hang-up is ignored, and stays so.
+    hang_up = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, *hang_up) as signals:
         try:
             up = Up(settings, folder)
             up.check_ports()
