@@ -24,7 +24,7 @@ RENEW_S = 1.0
 TIMEOUT_S = 1.5
 BACK_OFF_S = 0.5
 
-_RENEW = """
+_RENEW = """#!lua flags=allow-oom
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if ARGV[1] ~= '' then redis.call('HSET', KEYS[1], ARGV[1], (now + ARGV[3]) .. ' ' .. ARGV[2]) end
@@ -40,7 +40,9 @@ for i = 1, #all, 2 do
 end
 return live
 """
-"""KEYS: the hash. ARGV: own ref or "", own record, lease in ms, ms of grace. Returns the records of the living."""
+"""KEYS: the hash. ARGV: own ref or "", own record, lease in ms, ms of grace. Returns the records of the living.
+
+It may write at the memory limit: a lease that ends there would mean "no servers" (I18), and renewing one takes none."""
 
 
 class LeaseRegistry:
@@ -118,13 +120,13 @@ class LeaseRegistry:
         own = self._own
         now = time.monotonic()
         if self._lost_at is not None:
-            self._redis.ping()
             self._grace_until = now + LEASE_MS / 1000
-            self._lost_at = None
-            log.info("registry_back")
         grace_ms = 3_600_000 if now < self._grace_until else 0
         arguments = (own.ref, record_of(own)) if own else ("", "")
         records: Any = self._redis.eval(_RENEW, 1, keys.SERVERS, *arguments, LEASE_MS, grace_ms)
+        if self._lost_at is not None:
+            self._lost_at = None
+            log.info("registry_back")
         self._registered = own is not None and own.ref == (self._own.ref if self._own else None)
         self._board.publish(filter(None, map(parse_record, records)))
         if own is not None and self._own is None:

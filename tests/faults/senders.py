@@ -8,8 +8,8 @@ import redis
 
 from cim_common import accept, ids
 from cim_common.accept import Append, Status
-from cim_common.store import keys, scripts
-from cim_common.store.commit import GroupCommit
+from cim_common.store import keys, resp, scripts
+from cim_common.store.commit import RETRY_AWAY_MS, GroupCommit
 from cim_common.store.flow import Command, StoreError, StoreUnavailable, drive
 from cim_common.wire import codec
 from cim_common.wire.codes import Code
@@ -100,16 +100,13 @@ class Device:
         )  # fmt: skip
 
     def _turn(self) -> None:
-        """What a driver does: batches until nothing waits, flows that appends ask for; an error settles with RETRY."""
+        """What a driver does: batches until nothing waits, and the flows that appends ask for."""
         group = self._group
         while (write := group.next_write(time.time_ns() // 1_000_000)) is not None:
             try:
-                self._connect()
-                self._connection.send_packed_command([write[0]])
-                reply = [self._reply() for _ in range(write[1] + 1)][-1]
-            except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
-                self.close()
-                group.fail(StoreUnavailable(str(error)))
+                reply = self.exchange(*write)
+            except StoreUnavailable as error:
+                group.fail(error)
                 group.drain(Code.STORE_UNAVAILABLE)
                 return
             if isinstance(reply, redis.ResponseError):
@@ -121,10 +118,20 @@ class Device:
                     outcome = drive(flow, self._execute)
                 except (StoreError, StoreUnavailable):
                     for append in concerned:
-                        append.refuse(Status.RETRY, Code.OUTCOME_UNKNOWN)
+                        append.refuse(Status.RETRY, Code.OUTCOME_UNKNOWN, RETRY_AWAY_MS)
                 else:
                     if concerned and concerned[0].status is Status.CREATE:
                         group.created(concerned, bool(outcome))
+
+    def exchange(self, data: bytes, before: int) -> Any:
+        """Write commands and read so many replies and one more, which is returned; StoreUnavailable if it breaks."""
+        try:
+            self._connect()
+            self._connection.send_packed_command([data])
+            return [self._reply() for _ in range(before + 1)][-1]
+        except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
+            self.close()
+            raise StoreUnavailable(str(error)) from error
 
     def _connect(self) -> None:
         if self._connection is None:
@@ -142,12 +149,7 @@ class Device:
             return error
 
     def _execute(self, commands: list[Command]) -> list[Any]:
-        try:
-            self._connection.send_packed_command(self._connection.pack_commands(commands))
-            replies = [self._reply() for _ in commands]
-        except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
-            self.close()
-            raise StoreUnavailable(str(error)) from error
+        replies = [self.exchange(resp.pack([command]), 0) for command in commands]
         for reply in replies:
             if isinstance(reply, redis.ResponseError):
                 raise translate(reply)
