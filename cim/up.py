@@ -15,11 +15,14 @@ import trio
 
 from cim.data_folder import DataFolder, FolderError
 from cim.embedded_redis import EmbeddedRedis
+from cim.logs import spared_by_a_full_disk
 from cim.supervisor import Child, StartFailed, keep, stop, wait_until
 
 READY_S = 30.0
 REDIS_READY_S = 600.0
 """Reading a large log takes its time; progress is said meanwhile."""
+
+READY_FILE_RETRY_S = 1.0
 
 STOP_S = 12.0
 """A little more than an IM server allows itself."""
@@ -233,8 +236,37 @@ async def _serve(settings: UpSettings, up: Up) -> None:
     _write_ready(settings, up)
     _announce(settings, up, time.monotonic() - began)
     async with trio.open_nursery() as nursery:
+        due = _Due()
+        nursery.start_soon(_keep_ready_file, settings, up, due)
         for child in up.children:
-            nursery.start_soon(keep, child, say, lambda: _write_ready(settings, up))
+            nursery.start_soon(keep, child, say, due.set)
+
+
+class _Due:
+    """Whether the ready file has to be written anew."""
+
+    def __init__(self) -> None:
+        self._event = trio.Event()
+
+    def set(self) -> None:
+        self._event.set()
+
+    async def wait(self) -> None:
+        """Until it is due; what comes later makes it due again."""
+        await self._event.wait()
+        self._event = trio.Event()
+
+
+async def _keep_ready_file(settings: UpSettings, up: Up, due: _Due) -> None:
+    """Write it after each restart; a disk that is full ends nothing, the file follows when there is space."""
+    while True:
+        await due.wait()
+        try:
+            _write_ready(settings, up)
+        except OSError as error:
+            say(f"the ready file cannot be written: {error}")
+            await trio.sleep(READY_FILE_RETRY_S)
+            due.set()
 
 
 async def _listen(signals: AsyncIterator[int], ending: trio.CancelScope, up: Up) -> None:
@@ -289,7 +321,8 @@ def _without_password(url: str) -> str:
 
 
 def say(text: str) -> None:
-    print(f"cim: {text}", flush=True)
+    with spared_by_a_full_disk():
+        print(f"cim: {text}", flush=True)
 
 
 def _write_ready(settings: UpSettings, up: Up) -> None:
@@ -299,6 +332,10 @@ def _write_ready(settings: UpSettings, up: Up) -> None:
         return
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     descriptor = os.open(unfinished, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(up.record(), file, indent=2)
-    os.replace(unfinished, path)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(up.record(), file, indent=2)
+        os.replace(unfinished, path)
+    except OSError:
+        unfinished.unlink()
+        raise

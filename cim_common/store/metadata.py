@@ -73,6 +73,9 @@ def durability_warning(policy: str | None) -> str | None:
 
 def sync_policy() -> Flow[str | None]:
     """The store's `appendfsync`, "no" without an append-only file, None when it may not be asked."""
-    (reply,) = yield [("CONFIG", "GET", "append*")]
+    (reply,) = yield [("CONFIG", "GET", "*append*")]
     found = {key.decode(): value.decode() for key, value in pairs(reply)}
-    return found.get("appendfsync") if found.get("appendonly") == "yes" else "no"
+    policy = found.get("appendfsync") if found.get("appendonly") == "yes" else "no"
+    if policy == "always" and found.get("no-appendfsync-on-rewrite") == "yes":
+        return "always, but not while the file is rewritten"
+    return policy

@@ -173,11 +173,15 @@ def lost(client: "redis.Redis", acknowledged: Iterable[Acknowledged]) -> list[Ac
 
 
 def _stands(client: "redis.Redis", item: Acknowledged) -> bool:
-    entry_id = f"{item.seq}-0"
-    found: Any = client.xrange(keys.log(item.sent.conversation), entry_id, entry_id)
+    message_id = f"{item.sent.user}:{item.sent.device}:{item.sent.n}"
+    return text_at(client, item.sent.conversation, item.seq) == (message_id, item.sent.text)
+
+
+def text_at(client: "redis.Redis", conversation: str, seq: int) -> tuple[str, str] | None:
+    """Id and text of the message at a seq; None if there is none."""
+    found: Any = client.xrange(keys.log(conversation), f"{seq}-0", f"{seq}-0")
     if not found:
-        return False
+        return None
     fields = found[0][1]
-    entry = codec.decode_entry(codec.entry_bytes(fields[b"m"], fields[b"t"], item.seq))
-    stands = Sent(item.sent.conversation, entry.sender, entry.device, int(fields[b"n"]), entry.text)
-    return stands == item.sent
+    entry = codec.decode_entry(codec.entry_bytes(fields[b"m"], fields[b"t"], seq))
+    return entry.client_msg_id, entry.text

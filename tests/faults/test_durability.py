@@ -1,21 +1,28 @@
 """What is acknowledged survives the store's death: `kill -9`, and a power cut (invariant I1, durability class D1)."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import redis
+import trio
 
+from cim_client import Client, Receipt, connect
 from cim_common import ids
-from tests.faults.senders import ALICE, BOB, CAROL, Acknowledged, Device, lost, prepare
+from cim_common.store import keys
+from tests.faults.senders import ALICE, BOB, CAROL, Acknowledged, Device, lost, prepare, text_at
 from tests.faults.synced_log import EngineRedis, SyncedLog, TracedRedis, copy_cut
 from tests.faults.whole import faults
-from tests.real_servers import RealServer, eventually
+from tests.real_servers import SLOWNESS, RealServer, eventually
+from tests.system.cluster import Cluster
 
 CONVERSATIONS = (ids.direct(ALICE, BOB), ids.LOBBY, ids.direct(ALICE, ALICE), ids.direct(BOB, CAROL))
 TAKES_PART = {ALICE: CONVERSATIONS[:3], BOB: (*CONVERSATIONS[:2], CONVERSATIONS[3])}
 CUTS = 6
+MESSAGES = 200
+NewCluster = Callable[..., Cluster]
 
 
 @pytest.fixture
@@ -177,3 +184,38 @@ def run_to_the_end(server: TracedRedis) -> tuple[list[Acknowledged], SyncedLog, 
 
 def url_of(client: "redis.Redis") -> str:
     return f"redis://127.0.0.1:{client.connection_pool.connection_kwargs['port']}/0"
+
+
+async def test_kill_9_of_the_clusters_redis_while_four_clients_send(new_cluster: NewCluster) -> None:
+    cluster = new_cluster()
+    receipts: dict[str, tuple[Receipt, str]] = {}
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(
+                connect(cluster.route, name=name, password=f"{name}'s password", register=True)
+            )
+            for name in ("anna", "bert", "carl", "dora")
+        ]
+        with trio.fail_after(60 * SLOWNESS):
+            async with trio.open_nursery() as nursery:
+                for client in clients:
+                    nursery.start_soon(send_all, client, receipts)
+                while len(receipts) < 200:
+                    await trio.sleep(0.01)
+                cluster.kill("redis")
+    assert len(receipts) == 4 * MESSAGES
+    assert "redis killed by SIGKILL; starting it again" in cluster.said
+    store = cluster.redis()
+    assert faults(store) == []
+    for receipt, text in receipts.values():
+        assert text_at(store, receipt.conversation, receipt.seq) == (receipt.client_msg_id, text)
+    assert len({receipt.seq for receipt, _ in receipts.values()}) == len(receipts) == store.xlen(keys.log(ids.LOBBY))
+    store.close()
+
+
+async def send_all(client: Client, receipts: dict[str, tuple[Receipt, str]]) -> None:
+    """Send one message after the other to the lobby, each until it is acknowledged."""
+    for index in range(MESSAGES):
+        text = f"{client.name} {index}"
+        receipt = await client.send(ids.LOBBY, text, timeout_s=60 * SLOWNESS)
+        receipts[receipt.client_msg_id] = (receipt, text)

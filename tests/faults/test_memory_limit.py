@@ -21,7 +21,7 @@ from tests.faults.synced_log import EngineRedis
 from tests.faults.whole import faults
 from tests.real_servers import SLOWNESS, eventually
 from tests.system.cluster import Cluster
-from tests.system.raw import Raw, call
+from tests.system.raw import PASSWORD, Raw, call
 
 NewCluster = Callable[..., Cluster]
 NOTHING_LEFT = 1
@@ -151,6 +151,8 @@ async def test_a_cluster_at_the_limit_says_retry_and_goes_on(new_cluster: NewClu
         posted = [await bert.post("carl", text) for text in sent]
         await trio.to_thread.run_sync(refused_for, LEASE_MS / 1000 + 2, anna, notes)
         assert call(cluster.route, "GET", "/readyz")[1]["servers"] == 2
+        status, problem = call(cluster.route, "POST", "/v1/login", {"name": "anna", "password": PASSWORD})
+        assert (status, problem["code"]) == (503, Code.STORE_UNAVAILABLE)
         assert stored(store) == 1
         assert faults(store) == []
         limit(store, 0)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,18 @@ from tests.real_servers import eventually
 class Cluster:
     """One `cim up` with free ports and a data folder of its own."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, within: Sequence[str] = ()) -> None:
+        """`within` is a command that runs the cluster, in its own process: its arguments are the cluster's command."""
         self.folder = folder
         self.options = options
+        self.within = within
         self.ready_file = folder / "ready.json"
         self.process: subprocess.Popen[str] | None = None
         self.start()
 
     def start(self) -> None:
         command = [
-            sys.executable, "-m", "cim", "up", "--route", "127.0.0.1:0", "--server-port", "0",
+            *self.within, sys.executable, "-m", "cim", "up", "--route", "127.0.0.1:0", "--server-port", "0",
             "--data", str(self.folder / "data"), "--ready-file", str(self.ready_file), *self.options,
         ]  # fmt: skip
         with (self.folder / "output").open("a") as output:

@@ -1,6 +1,6 @@
 """Clusters for system tests."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,10 @@ def new_cluster(tmp_path: Path) -> Iterator[Callable[..., Cluster]]:
     """Starts clusters that end with the test: `new_cluster("--legacy", ...)`."""
     made: list[Cluster] = []
 
-    def make(*options: str) -> Cluster:
+    def make(*options: str, within: Sequence[str] = ()) -> Cluster:
         folder = tmp_path / f"cluster{len(made)}"
         folder.mkdir()
-        made.append(Cluster(folder, *options))
+        made.append(Cluster(folder, *options, within=within))
         return made[-1]
 
     yield make

@@ -29,3 +29,12 @@ def test_durability_is_judged(store: Any) -> None:
     assert metadata.durability_warning("always") is None
     for policy in ("everysec", "no", None):
         assert "can lose acknowledged messages" in str(metadata.durability_warning(policy))
+
+
+def test_a_store_that_does_not_sync_while_it_rewrites_is_not_durable(store: Any) -> None:
+    store.command("CONFIG", "SET", "no-appendfsync-on-rewrite", "yes")
+    try:
+        policy = store.run(metadata.sync_policy())
+    finally:
+        store.command("CONFIG", "SET", "no-appendfsync-on-rewrite", "no")
+    assert "not while the file is rewritten" in str(metadata.durability_warning(policy))

@@ -1,0 +1,110 @@
+"""Disks that tests fill, and give their space back.
+
+`TmpfsDisk` is the real thing: the whole data folder on a file system of 8 MiB, in a mount namespace of the cluster's
+own, so that nothing has to be unmounted. It needs a kernel that lets us make one, as root or in a user namespace.
+`FileLimit` needs nothing: no file of the cluster may grow beyond what Redis's has reached (RLIMIT_FSIZE), and what
+is written beyond it fails as on a full disk, only with another error number (EFBIG).
+"""
+
+import contextlib
+import os
+import resource
+import subprocess
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+from tests.faults.synced_log import log_file
+from tests.system.cluster import Cluster
+
+NewCluster = Callable[..., Cluster]
+SIZE = "8m"
+_MOUNT = f'mount -t tmpfs -o size={SIZE} tmpfs "$1" && shift && exec "$@"'
+
+
+class SmallDisk(Protocol):
+    """A running cluster whose data folder can run out of space."""
+
+    cluster: Cluster
+
+    def fill(self) -> None: ...
+
+    def free(self) -> None: ...
+
+
+class TmpfsDisk:
+    """A small file system of its own under the data folder."""
+
+    def __init__(self, new_cluster: NewCluster, folder: Path) -> None:
+        data = folder / "cluster0" / "data"
+        prefix = unshared()
+        assert prefix is not None
+        # The fixture makes the cluster's folder; the data folder has to be there to be mounted on.
+        within = [*prefix, "sh", "-c", f'mkdir -p "$1" && {_MOUNT}', "sh", str(data)]
+        self.cluster = new_cluster(within=within)
+        assert self.cluster.process is not None
+        self._filler = Path(f"/proc/{self.cluster.process.pid}/root{data}/filler")
+
+    def fill(self) -> None:
+        with self._filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(b"x" * 4096):
+                pass
+
+    def free(self) -> None:
+        self._filler.unlink()
+
+
+class FileLimit:
+    """No space for longer files, for the supervisor, its Redis, and every Redis it starts."""
+
+    def __init__(self, new_cluster: NewCluster, folder: Path) -> None:
+        self.cluster = new_cluster()
+
+    def fill(self) -> None:
+        size = log_file(self.cluster.folder / "data" / "redis").stat().st_size
+        # The supervisor first: a child it starts meanwhile inherits the limit.
+        for pid in (self._supervisor, self.cluster.pid_of("redis")):
+            _limit_files(pid, size)
+
+    def free(self) -> None:
+        _limit_files(self._supervisor, resource.RLIM_INFINITY)
+        for pid in _children(self._supervisor):
+            with contextlib.suppress(ProcessLookupError):
+                _limit_files(pid, resource.RLIM_INFINITY)
+
+    @property
+    def _supervisor(self) -> int:
+        assert self.cluster.process is not None
+        return self.cluster.process.pid
+
+
+def _limit_files(pid: int, size: int) -> None:
+    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                fields = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
+                if int(fields[1]) == parent:
+                    found.append(int(entry))
+    return found
+
+
+@cache
+def unshared() -> tuple[str, ...] | None:
+    """The command that runs another where it may mount; None where this machine permits neither way."""
+    for prefix in (("unshare", "--mount"), ("unshare", "--mount", "--map-root-user")):
+        probe = [*prefix, "sh", "-c", _MOUNT, "sh", "/tmp", "true"]
+        if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
+            return prefix
+    return None
+
+
+def kinds() -> list[type[TmpfsDisk] | type[FileLimit]]:
+    """What can be made here: the limit always."""
+    return [FileLimit] if unshared() is None else [FileLimit, TmpfsDisk]
