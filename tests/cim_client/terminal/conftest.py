@@ -52,6 +52,10 @@ class Terminal:
 
         def own_terminal() -> None:
             fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+            # As a login does: tests that run as a shell's background job have inherited an ignored SIGINT, and hand
+            # it on; Ctrl-C would do nothing.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
         self.process = subprocess.Popen(
             argv,
