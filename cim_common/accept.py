@@ -28,6 +28,7 @@ class Status(IntEnum):
     RETRY = 4
     UNRESOLVED = 5
     CREATE = 6
+    GONE = 7
 
 
 class Owner(Protocol):
@@ -37,14 +38,16 @@ class Owner(Protocol):
 
 
 class Append:
-    """One message on its way into a log, and afterwards its outcome.
+    """One entry on its way into a log, and afterwards its outcome.
 
     Idempotent by `n` (I4, I5), or, for HTTP and legacy calls, by `idempotency`: the key and how long it lives.
+    `op` is what the script has to check and change beside the log (`changes.py`), nothing for a text; `kind` is
+    the entry's, for those who deliver it.
     """
 
     __slots__ = (
-        "after", "after_ms", "alone", "code", "content", "conversation", "idempotency", "meta", "n",
-        "owner", "sender", "seq", "since", "status", "todo",
+        "after", "after_ms", "alone", "code", "content", "conversation", "idempotency", "kind", "meta", "n",
+        "op", "owner", "sender", "seq", "since", "status", "todo",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +61,8 @@ class Append:
         content: bytes,
         since: float,
         idempotency: tuple[str, int] | None = None,
+        op: bytes = b"",
+        kind: int = 0,
     ) -> None:
         self.owner = owner
         self.conversation = conversation
@@ -68,6 +73,8 @@ class Append:
         self.content = content
         self.since = since
         self.idempotency = idempotency
+        self.op = op
+        self.kind = kind
         self.status = Status.PENDING
         self.seq = 0
         self.code = 0
@@ -82,9 +89,13 @@ class Append:
 class ConversationKeys:
     """What is the same for every append to a conversation, and its interest as last heard."""
 
-    __slots__ = ("argument", "interest", "prefix", "resp", "servers", "version")
+    __slots__ = ("argument", "change_resp", "interest", "prefix", "resp", "servers", "version")
 
     def __init__(self, conversation: str) -> None:
+        bucket = ids.conversation_bucket(conversation)
+        self.change_resp = b"".join(
+            _bulk(key.encode()) for key in (keys.overlay(conversation), keys.todo(bucket), keys.due(bucket))
+        )
         self.resp = b"".join(
             _bulk(key.encode())
             for key in (
@@ -92,7 +103,7 @@ class ConversationKeys:
                 keys.conv(conversation),
                 keys.senders(conversation),
                 keys.interest(conversation),
-                keys.recent(ids.conversation_bucket(conversation)),
+                keys.recent(bucket),
             )
         )
         self.argument = _bulk(conversation.encode())
@@ -143,14 +154,18 @@ def check_text(text: str) -> Code | None:
     return None
 
 
-def content_of(text: str) -> bytes:
+def content_of(text: str, reply_to: int = 0) -> bytes:
     """The content of a text message as the log holds it."""
-    return entry_content(text)
+    return entry_content(text, 0, reply_to)
 
 
 _HEAD = b"*%d\r\n$7\r\nEVALSHA\r\n" + _bulk(APPEND.sha.encode()) + b"$%d\r\n%d\r\n"
-_ARGUMENTS = b"%b%b$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$1\r\n0\r\n"
-_KEYED_ARGUMENTS = b"%b%b$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n%b"
+_ARGUMENTS = b"%b%b$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n%b"
+_BY_N = _bulk(b"0")
+_A_TEXT = _BY_N + _bulk(b"")
+"""The last two arguments of nearly every message: idempotent by n, no op."""
+
+_ARGUMENTS_EACH = 10
 
 
 def pack(batch: list[tuple[Append, ConversationKeys]], now_ms: int, rates: Rates) -> bytes:
@@ -163,19 +178,27 @@ def pack(batch: list[tuple[Append, ConversationKeys]], now_ms: int, rates: Rates
         meta, content, version = append.meta, append.content, known.version
         key_parts.append(known.resp)
         key_count += 5
-        fields = (
-            known.argument, append.sender, len(n), n, len(after), after, len(version), version,
-            len(meta), meta, len(content), content,
+        rest = _A_TEXT
+        if append.idempotency is not None or append.op:
+            mode = _BY_N
+            if append.idempotency is not None:
+                key, ttl_s = append.idempotency
+                key_parts.append(_bulk(key.encode()))
+                key_count += 1
+                mode = _bulk(b"%d" % ttl_s)
+            if append.op:
+                key_parts.append(known.change_resp)
+                key_count += 3
+            rest = mode + _bulk(append.op)
+        arguments.append(
+            _ARGUMENTS
+            % (
+                known.argument, append.sender, len(n), n, len(after), after, len(version), version,
+                len(meta), meta, len(content), content, rest,
+            )
         )  # fmt: skip
-        if append.idempotency is None:
-            arguments.append(_ARGUMENTS % fields)
-        else:
-            key, ttl_s = append.idempotency
-            key_parts.append(_bulk(key.encode()))
-            key_count += 1
-            arguments.append(_KEYED_ARGUMENTS % (*fields, _bulk(b"%d" % ttl_s)))
     count_text = b"%d" % key_count
-    head = _HEAD % (8 + key_count + 9 * len(batch), len(count_text), key_count)
+    head = _HEAD % (8 + key_count + _ARGUMENTS_EACH * len(batch), len(count_text), key_count)
     return b"".join((head, *key_parts, _bulk(b"%d" % now_ms), rates.resp, *arguments))
 
 
@@ -202,5 +225,7 @@ def settle(append: Append, known: ConversationKeys, reply: Any) -> None:
         append.refuse(Status.RETRY, reply[1], reply[2])
     elif kind == b"U":
         append.status = Status.UNRESOLVED
+    elif kind == b"G":
+        append.status = Status.GONE
     else:
         append.status = Status.CREATE

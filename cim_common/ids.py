@@ -18,6 +18,10 @@ MIN_USER_ID = 2**31
 MAX_USER_ID = 2**53
 """User ids lie between: above what CIM's clients take for a small int, below what JSON numbers hold exactly."""
 
+MAX_SEQ = 2**53
+"""Above this a number is no longer exact in the scripts."""
+
+_GROUP = re.compile(r"g-[0-9a-z]{16,32}", re.ASCII)
 _DIRECT = re.compile(r"d-([1-9][0-9]{9,15})-([1-9][0-9]{9,15})", re.ASCII)
 _DEVICE = re.compile(r"[0-9a-z]{1,32}", re.ASCII)
 
@@ -39,6 +43,15 @@ def is_device_id(text: str) -> bool:
 def direct(a: int, b: int) -> str:
     """The id of the conversation of two users, the same whoever starts; `a == b` is one's notes."""
     return f"d-{min(a, b)}-{max(a, b)}"
+
+
+def new_group() -> str:
+    """A random id for a group; the client makes it, so that creating it can be tried again."""
+    return f"g-{secrets.token_hex(10)}"
+
+
+def is_group(conversation: str) -> bool:
+    return _GROUP.fullmatch(conversation) is not None
 
 
 def direct_users(conversation: str) -> tuple[int, int] | None:

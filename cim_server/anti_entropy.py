@@ -54,6 +54,7 @@ class AntiEntropy:
         self._recent = RecentReader()
         self._round = 0
         self._running = False
+        self._heads_again: list[str] = []
         self.repaired = 0
 
     def start(self) -> None:
@@ -88,11 +89,11 @@ class AntiEntropy:
             if conversation.id in grown or (uncertain and ids.conversation_bucket(conversation.id) in uncertain)
         ]
         heads = (yield from store.heads(behind)) if behind else []
-        return [item for item in zip(behind, heads, strict=True) if self._is_behind(*item)]
+        return [item for item in zip(behind, heads, strict=True) if self._differs(*item)]
 
-    def _is_behind(self, name: str, head: int) -> bool:
+    def _differs(self, name: str, head: int) -> bool:
         conversation = self._conversations.get(name)
-        return conversation is not None and conversation.applied < head
+        return conversation is not None and conversation.applied != head
 
     def _finished(self, outcome: Any) -> None:
         self._running = False
@@ -105,7 +106,23 @@ class AntiEntropy:
         """What is still missing was not on its way: read it, and have us rung again."""
         for name, head in behind:
             conversation = self._conversations.get(name)
-            if conversation is not None and conversation.held and conversation.applied < head:
+            if conversation is None or not conversation.held:
+                continue
+            if conversation.applied < head:
                 self.repaired += 1
                 self._conversations.renew_interest(conversation)
                 self._conversations.catch_up(conversation)
+            elif conversation.applied > head:
+                self._heads_again.append(name)
+        if self._heads_again:
+            names, self._heads_again = self._heads_again, []
+            self._link.run(store.heads(names), lambda heads: self._went_back(names, heads))
+
+    def _went_back(self, names: list[str], heads: Any) -> None:
+        """A head read before a batch was applied looks like a log that went back: only a second look tells."""
+        if not isinstance(heads, list):
+            return
+        for name, head in zip(names, heads, strict=True):
+            conversation = self._conversations.get(name)
+            if conversation is not None and conversation.held and conversation.applied > head:
+                self._conversations.rewind(conversation, head)

@@ -104,11 +104,13 @@ class App:
     def _applied(self, item: Applied) -> None:
         owner = item.owner
         origin = owner.channel if isinstance(owner, Session) else None
-        self.conversations.apply(item.conversation, item.seq, item.entry, origin)
+        self.conversations.apply(item.conversation, item.seq, item.entry, item.kind, origin)
 
     def _rung(self, doorbell: Doorbell) -> None:
         for ring in doorbell.rings:
-            self.conversations.apply(ring.conversation, ring.seq, ring.entry)
+            self.conversations.apply(ring.conversation, ring.seq, ring.entry, ring.kind)
+        for whisper in doorbell.whispers:
+            self.conversations.signal(whisper.conversation, whisper.user, whisper.frame)
         for takeover in doorbell.takeovers:
             holder = self.sessions.get(takeover.user, takeover.device)
             if holder is not None and holder.record.connection == takeover.connection:

@@ -6,7 +6,7 @@ connection with a reason (I17). All writing happens in `flush`, once per pass.
 """
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from cim_common.wire import NEED_DATA, Connection, Limits, PeerProtocolError, Role, codec
@@ -39,10 +39,7 @@ class Door(Protocol):
 
     def event(self, channel: "Channel", event: Any) -> None: ...
     def closed(self, channel: "Channel") -> None: ...
-    def page(
-        self, channel: "Channel", conversation: Any, end: int, head: int, live: bool,
-        entries: Sequence[tuple[int, bytes]],
-    ) -> None: ...  # fmt: skip
+    def page(self, channel: "Channel", conversation: Any, page: Any) -> None: ...
     def failed(self, channel: "Channel", message: Failed) -> None: ...
     def list_changed(self, session: Any, version: int) -> None: ...
     def drained(self, channel: "Channel") -> None: ...

@@ -7,22 +7,25 @@ given a moment to close by itself, then the log is read.
 A connection is `syncing` in a conversation while it fetches pages and `live` once a page has reached
 `applied` (I11). `tail` remembers what was applied last while anybody is syncing, so that a page read a moment
 before is completed instead of asked again.
+
+Who may read is decided by the store as a page is read, and from then on by the log itself: an entry that takes somebody
+out ends that user's live connections at that very point (I20), and pages read before it are read again.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import structlog
 
 from cim_common import ids
-from cim_common.store import conversations as store
-from cim_common.store import interest
-from cim_common.store.conversations import LogPage
+from cim_common.store import interest, pages, rewinds
+from cim_common.store.pages import LogPage, NotReadable
 from cim_common.wire import codec
 from cim_common.wire.codes import Code
+from cim_common.wire.kinds import REMOVALS, Kind
 from cim_common.wire.limits import MAX_PAGE_BYTES
-from cim_common.wire.messages import Failed, Head
+from cim_common.wire.messages import Failed, Head, Range
 from cim_server.channel import Channel
 from cim_server.pump import Pump
 from cim_server.redis_link import RedisLink
@@ -42,22 +45,39 @@ LINGER_S = 60.0
 RETRY_MS = 1_000
 
 
-class Early:
+class Early(NamedTuple):
     """An entry waiting behind a gap, and the channel that sent it, which has its ACK instead of a push."""
 
-    __slots__ = ("entry", "origin")
+    entry: bytes
+    kind: int
+    origin: Channel | None
 
-    def __init__(self, entry: bytes, origin: Channel | None) -> None:
-        self.entry = entry
-        self.origin = origin
+
+class Page(NamedTuple):
+    """The answer to a SYNC, for either door. `left`: the reader is no member, nothing follows."""
+
+    end: int
+    head: int
+    live: bool
+    entries: Sequence[tuple[int, bytes]] = ()
+    gaps: tuple[Range, ...] = ()
+    rewound: bool = False
+    left: bool = False
+
+
+class Cursor(NamedTuple):
+    """What a SYNC asks for: what stands above `seq` of that incarnation of the log (0: not said)."""
+
+    seq: int
+    incarnation: int
 
 
 class Conversation:
     """One conversation as this server sees it."""
 
     __slots__ = (
-        "applied", "early", "generation", "held", "id", "idle_since", "incarnation", "live", "prefix",
-        "reading", "syncing", "tail", "waiting",
+        "applied", "early", "generation", "held", "id", "idle_since", "incarnation", "live", "members", "others",
+        "prefix", "reading", "removals", "syncing", "tail", "waiting",
     )  # fmt: skip
 
     def __init__(self, conversation: str) -> None:
@@ -67,9 +87,12 @@ class Conversation:
         self.applied = 0
         self.incarnation = 0
         self.generation = 0
+        self.members = 0
+        self.others: tuple[str, ...] = ()
+        self.removals = 0
         self.live: dict[Channel, int] = {}
         self.syncing: dict[Channel, bool] = {}
-        self.waiting: list[tuple[Channel, int]] = []
+        self.waiting: list[tuple[Channel, Cursor]] = []
         self.early: dict[int, Early] | None = None
         self.tail: deque[tuple[int, bytes]] | None = None
         self.reading = False
@@ -103,8 +126,9 @@ class Conversations:
 
     # -- who takes part ------------------------------------------------------------------------------
 
-    def sync(self, channel: Channel, conversation_id: str, cursor: int) -> None:
+    def sync(self, channel: Channel, conversation_id: str, seq: int, incarnation: int = 0) -> None:
         """A connection asks for what comes after its cursor; the answer is one page."""
+        cursor = Cursor(seq, incarnation)
         conversation = self._all.get(conversation_id)
         if conversation is None:
             conversation = self._all[conversation_id] = Conversation(conversation_id)
@@ -168,7 +192,7 @@ class Conversations:
             conversation.early = None
             conversation.idle_since = self._pump.now
             return
-        head, conversation.incarnation = outcome
+        head, conversation.incarnation, conversation.members, conversation.others = outcome
         if not conversation.held:
             conversation.held = True
             conversation.applied = head
@@ -189,63 +213,82 @@ class Conversations:
 
     # -- pages ---------------------------------------------------------------------------------------
 
-    def _read_page(self, conversation: Conversation, channel: Channel, cursor: int) -> None:
-        if cursor == conversation.applied:
-            self._answer(conversation, channel, cursor, LogPage(cursor, conversation.incarnation, 1, []))
+    def _read_page(self, conversation: Conversation, channel: Channel, cursor: Cursor) -> None:
+        same = cursor.incarnation in (0, conversation.incarnation)
+        if cursor.seq == conversation.applied and same and not ids.is_group(conversation.id):
+            self._answer(conversation, channel, Page(cursor.seq, cursor.seq, True))
             return
-        flow = store.page_up(conversation.id, cursor)
-        self._link.run(flow, lambda page: self._page_read(conversation, channel, cursor, page))
+        flow = pages.page_up(conversation.id, cursor.seq, channel.session.user)
+        removals = conversation.removals
+        self._link.run(flow, lambda page: self._page_read(conversation, channel, cursor, removals, page))
 
-    def _page_read(self, conversation: Conversation, channel: Channel, cursor: int, page: Any) -> None:
+    def _page_read(
+        self, conversation: Conversation, channel: Channel, cursor: Cursor, removals: int, page: Any
+    ) -> None:
         if channel not in conversation.syncing or not channel.open:
             return
         if not isinstance(page, LogPage):
-            self._fail(channel, conversation, Code.STORE_UNAVAILABLE if page else Code.NO_SUCH_CONVERSATION)
-            return
-        self._answer(conversation, channel, cursor, page)
+            code = page.code if isinstance(page, NotReadable) else Code.NO_SUCH_CONVERSATION
+            if page is not None and not isinstance(page, NotReadable):
+                code = Code.STORE_UNAVAILABLE
+            if code != Code.STORE_UNAVAILABLE:
+                del conversation.syncing[channel]
+            self._fail(channel, conversation, code)
+        elif conversation.removals != removals:
+            self._read_page(conversation, channel, cursor)
+        else:
+            self._answer(conversation, channel, self._made_of(conversation, cursor, page))
 
-    def _answer(self, conversation: Conversation, channel: Channel, cursor: int, page: LogPage) -> None:
-        entries = page.entries
-        end = entries[-1][0] if entries else page.head
-        full = end < page.head
-        if not full and end < conversation.applied and conversation.tail:
+    def _made_of(self, conversation: Conversation, cursor: Cursor, page: LogPage) -> Page:
+        conversation.incarnation = page.incarnation
+        other = cursor.incarnation not in (0, page.incarnation)
+        if other or cursor.seq > page.head:
+            at = min(cursor.seq, page.rewound_at if other else page.head)
+            return Page(at, page.head, False, rewound=True)
+        if page.role in ("left", "banned") and not page.more:
+            return Page(page.end, page.head, False, page.entries, page.gaps, left=True)
+        entries, end = page.entries, page.end
+        if not page.more and end < conversation.applied and conversation.tail:
             rest = [item for item in conversation.tail if item[0] > end]
             size = sum(len(entry) for _, entry in entries) + sum(len(entry) for _, entry in rest)
             complete = rest and rest[0][0] == end + 1 and rest[-1][0] == conversation.applied
             if complete and size <= MAX_PAGE_BYTES:
                 entries, end = [*entries, *rest], conversation.applied
-        live = not full and end >= conversation.applied
-        conversation.incarnation = page.incarnation
-        if live:
-            del conversation.syncing[channel]
-            conversation.live[channel] = end
-            if not conversation.syncing:
-                conversation.tail = None
-        else:
+        live = not page.more and end >= conversation.applied
+        return Page(end, max(page.head, end), live, entries, page.gaps)
+
+    def _answer(self, conversation: Conversation, channel: Channel, page: Page) -> None:
+        if page.live or page.left:
+            conversation.syncing.pop(channel, None)
+        if page.live:
+            conversation.live[channel] = page.end
+        elif not page.left:
             conversation.syncing[channel] = False
             if conversation.tail is None:
                 conversation.tail = deque(maxlen=TAIL)
-        channel.door.page(channel, conversation, end, max(page.head, end), live, entries)
+        if not conversation.syncing:
+            conversation.tail = None
+        channel.door.page(channel, conversation, page)
 
     def _fail(self, channel: Channel, conversation: Conversation, code: Code) -> None:
         channel.door.failed(channel, Failed(0, code, code.sentence, conversation.id, RETRY_MS))
 
     # -- order and delivery ----------------------------------------------------------------------------
 
-    def apply(self, conversation_id: str, seq: int, entry: bytes, origin: Channel | None = None) -> None:
+    def apply(self, conversation_id: str, seq: int, entry: bytes, kind: int = 0, origin: Channel | None = None) -> None:
         """Deliver an entry here, in its turn (I10). An empty entry is only known to exist."""
         conversation = self._all.get(conversation_id)
         if conversation is None:
             return
         if conversation.held and not conversation.early and seq == conversation.applied + 1 and entry:
-            self._deliver(conversation, seq, entry, origin)
+            self._deliver(conversation, seq, entry, kind, origin)
             return
         if conversation.held and seq <= conversation.applied:
             return
         if conversation.early is None:
             conversation.early = {}
         if len(conversation.early) < MAX_EARLY and (entry or seq not in conversation.early):
-            conversation.early[seq] = Early(entry, origin)
+            conversation.early[seq] = Early(entry, kind, origin)
         if conversation.held:
             self._apply_early(conversation)
 
@@ -254,7 +297,7 @@ class Conversations:
         if early is None:
             return
         while (item := early.get(conversation.applied + 1)) is not None and item.entry:
-            self._deliver(conversation, conversation.applied + 1, item.entry, item.origin)
+            self._deliver(conversation, conversation.applied + 1, *item)
             early.pop(conversation.applied, None)
         for seq in [seq for seq in early if seq <= conversation.applied]:
             del early[seq]
@@ -275,7 +318,7 @@ class Conversations:
         if conversation.reading or self._all.get(conversation.id) is not conversation or not conversation.held:
             return
         conversation.reading = True
-        flow = store.page_up(conversation.id, conversation.applied)
+        flow = pages.page_up(conversation.id, conversation.applied)
         self._link.run(flow, lambda page: self._caught_up(conversation, page))
 
     def _caught_up(self, conversation: Conversation, page: Any) -> None:
@@ -286,13 +329,14 @@ class Conversations:
         for seq, entry in page.entries:
             if seq > conversation.applied:
                 early = conversation.early.pop(seq, None) if conversation.early else None
-                self._deliver(conversation, seq, entry, early.origin if early else None)
+                kind = codec.decode_entry(entry).kind
+                self._deliver(conversation, seq, entry, kind, early.origin if early else None)
         if conversation.applied < page.head and page.entries:
             self.catch_up(conversation)
         elif conversation.early:
             self._apply_early(conversation)
 
-    def _deliver(self, conversation: Conversation, seq: int, entry: bytes, origin: Channel | None) -> None:
+    def _deliver(self, conversation: Conversation, seq: int, entry: bytes, kind: int, origin: Channel | None) -> None:
         conversation.applied = seq
         if conversation.tail is not None:
             conversation.tail.append((seq, entry))
@@ -305,8 +349,47 @@ class Conversations:
                     self._legacy(channel, conversation.id, seq, entry)
                 else:
                     channel.enqueue(frame)
+        if kind:
+            self._take_note(conversation, kind, entry)
         if conversation.syncing:
             self._hint(conversation)
+
+    def _take_note(self, conversation: Conversation, kind: int, entry: bytes) -> None:
+        """What an entry changes here: who may read on (I20), and how many take part."""
+        if kind == Kind.JOINED or kind in REMOVALS:
+            change = codec.decode_entry(entry)
+            users = {target.user for target in change.targets} if kind != Kind.LEFT else {change.sender}
+            conversation.members += len(users) if kind == Kind.JOINED else -len(users)
+            if kind in REMOVALS:
+                conversation.removals += 1
+                for channel in [channel for channel in conversation.live if channel.session.user in users]:
+                    del conversation.live[channel]
+
+    def signal(self, conversation_id: str, user: int, frame: bytes) -> None:
+        """Hand a SIGNAL to everyone live here, except the user it is about."""
+        conversation = self._all.get(conversation_id)
+        if conversation is not None:
+            for channel in conversation.live:
+                if not channel.connection.legacy and channel.session.user != user:
+                    channel.enqueue(frame)
+
+    # -- a store that went back ------------------------------------------------------------------------
+
+    def rewind(self, conversation: Conversation, head: int) -> None:
+        """The log is shorter than what was delivered: an older store was restored. Say so to everyone (I22)."""
+        log.warning("log_went_back", conversation=conversation.id, applied=conversation.applied, head=head)
+        flow = rewinds.rewind(conversation.id, conversation.incarnation)
+        self._link.run(flow, lambda outcome: self._rewound(conversation, outcome))
+
+    def _rewound(self, conversation: Conversation, outcome: Any) -> None:
+        if not isinstance(outcome, tuple) or conversation.applied <= outcome[0]:
+            return
+        conversation.applied, conversation.incarnation = outcome
+        conversation.early, conversation.tail = None, None
+        conversation.removals += 1
+        live, conversation.live = conversation.live, {}
+        for channel in live:
+            self._answer(conversation, channel, Page(conversation.applied, conversation.applied, False, rewound=True))
 
     def _hint(self, conversation: Conversation) -> None:
         frame = None

@@ -23,7 +23,7 @@ from cim_common.wire import codec, legacy
 from cim_common.wire.codes import Code
 from cim_common.wire.messages import Entry, Failed, LegacyLogin, LegacyMessage, LegacyOffline, LegacyPing
 from cim_server.channel import Channel
-from cim_server.conversations import Conversation, Conversations
+from cim_server.conversations import Conversation, Conversations, Page
 from cim_server.http import Request, Response
 from cim_server.pump import Pump
 from cim_server.redis_link import RedisLink
@@ -150,26 +150,18 @@ class LegacyDoor:
 
     # -- delivery --------------------------------------------------------------------------------------
 
-    def page(
-        self,
-        channel: Channel,
-        conversation: Conversation,
-        end: int,
-        head: int,
-        live: bool,
-        entries: Sequence[tuple[int, bytes]],
-    ) -> None:
+    def page(self, channel: Channel, conversation: Conversation, page: Page) -> None:
         session: LegacySession = channel.session
         stored = conversation.id != ids.LOBBY
-        for seq, entry in entries:
+        for seq, entry in page.entries:
             self._add(session, conversation.id, seq, stored, codec.decode_entry(entry))
-        session.positions[conversation.id] = end
-        if live:
+        session.positions[conversation.id] = page.end
+        if page.live or page.left:
             return
-        if entries:
+        if page.entries:
             session.unfinished.append(conversation.id)
         else:
-            self.conversations.sync(channel, conversation.id, end)
+            self.conversations.sync(channel, conversation.id, page.end)
 
     def failed(self, channel: Channel, message: Failed) -> None:
         session: LegacySession | None = channel.session

@@ -4,28 +4,28 @@ One table from message type to method. What needs the store runs as a flow whose
 comes; nothing here waits.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 
-from cim_common import accept, ids, names
-from cim_common.accept import Append
-from cim_common.store import accounts, conversations, sessions
+from cim_common import accept, changes, ids, names
+from cim_common.accept import Append, Status
+from cim_common.store import accounts, conversations, pages, sessions
 from cim_common.store.clock import StoreClock
-from cim_common.store.conversations import LogPage
 from cim_common.store.flow import StoreError, StoreUnavailable
+from cim_common.store.pages import LogPage, NotReadable
 from cim_common.store.sessions import Session as SessionRecord
 from cim_common.tokens import TokenExpired, TokenForged, Tokens
 from cim_common.wire import codec
 from cim_common.wire.codes import Code
 from cim_common.wire.limits import (
     IDLE_TIMEOUT_S,
-    MAX_PAGE_ENTRIES,
     MAX_UNANSWERED_SENDS,
     PING_INTERVAL_S,
 )
 from cim_common.wire.messages import (
+    Change,
     Close,
     ConversationsChanged,
     Cursor,
@@ -46,7 +46,7 @@ from cim_common.wire.messages import (
 from cim_common.wire.messages import Conversations as ConversationsMessage
 from cim_server.channel import Channel, Door
 from cim_server.commit import CommitWorker
-from cim_server.conversations import Conversation, Conversations
+from cim_server.conversations import Conversation, Conversations, Page
 from cim_server.pump import Pump
 from cim_server.redis_link import RedisLink
 from cim_server.sessions import MAX_CONVERSATIONS, Session, Sessions
@@ -88,6 +88,7 @@ class Requests:
         self.stopping = False
         self._table: dict[type, Callable[[Channel, Any], None]] = {
             Send: self._send,
+            Change: self._change,
             Ping: self._ping,
             Cursor: self._cursor,
             Sync: self._sync,
@@ -188,32 +189,61 @@ class Requests:
 
     def _send(self, channel: Channel, event: Send) -> None:
         session: Session = channel.session
-        conversation, n, after, text = event
-        code = self._refusal(session, event)
+        conversation, n, after, text, reply_to = event
+        code = self._refusal(session, event) or accept.check_text(text)
         if code is not None:
             channel.enqueue(codec.nack_frame(n, code, code.sentence))
-            return
+        elif self._expect_answer(channel, conversation):
+            self._append(session, conversation, n, after, accept.content_of(text, min(reply_to, MAX_N)))
+
+    def _change(self, channel: Channel, event: Change) -> None:
+        session: Session = channel.session
+        change = changes.completed(event)
+        code = self._refusal(session, event) or changes.refusal(change)
+        if code is not None:
+            channel.enqueue(codec.nack_frame(event.n, code, code.sentence))
+        elif self._expect_answer(channel, event.conversation):
+            self._link.run(accounts.names(change.targets), lambda names: self._named(session, change, names))
+
+    def _named(self, session: Session, change: Change, names: Any) -> None:
+        """The names of the users a change concerns are known, or which is no user's."""
+        append = self._append_of(session, change.conversation, change.n, change.after, b"")
+        if not isinstance(names, list):
+            append.refuse(Status.RETRY, Code.STORE_UNAVAILABLE, RETRY_MS)
+            session.settled(append)
+        elif not all(names):
+            append.refuse(Status.REFUSED, Code.NO_SUCH_USER)
+            session.settled(append)
+        else:
+            append.content = changes.content_of(change, names)
+            append.op, append.kind = changes.op_of(change), change.kind
+            self._commit.submit(append)
+
+    def _append(self, session: Session, conversation: str, n: int, after: int, content: bytes) -> None:
+        self._commit.submit(self._append_of(session, conversation, n, after, content))
+
+    def _append_of(self, session: Session, conversation: str, n: int, after: int, content: bytes) -> Append:
+        sender = session.sender or session.prepare_sending()
+        meta = codec.entry_meta_of(session.meta, n, self._clock.now_ms())
+        return Append(session, conversation, sender, n, after, meta, content, self._pump.now)
+
+    def _expect_answer(self, channel: Channel, conversation: str) -> bool:
+        """Count one more unanswered send; False, and the connection closed, when there are too many."""
+        session: Session = channel.session
         unanswered = session.unanswered
         if unanswered is None:
             unanswered = session.unanswered = {}
         count = unanswered.get(conversation, 0)
         if count >= MAX_UNANSWERED_SENDS:
             channel.close(Code.TOO_MANY_UNANSWERED)
-            return
+            return False
         unanswered[conversation] = count + 1
-        sender = session.sender or session.prepare_sending()
-        meta = codec.entry_meta_of(session.meta, n, self._clock.now_ms())
-        self._commit.submit(
-            Append(session, conversation, sender, n, after, meta, accept.content_of(text), self._pump.now)
-        )
+        return True
 
-    def _refusal(self, session: Session, event: Send) -> Code | None:
+    def _refusal(self, session: Session, event: Send | Change) -> Code | None:
         """What the frame alone decides (I7): such a message is never stored."""
         if not 0 < event.n < MAX_N or event.after >= event.n:
             return Code.BAD_REQUEST
-        code = accept.check_text(event.text)
-        if code is not None:
-            return code
         known = session.unanswered is not None and event.conversation in session.unanswered
         if not known and not conversations.may_take_part(event.conversation, session.user):
             return Code.NO_SUCH_CONVERSATION
@@ -232,22 +262,15 @@ class Requests:
             self._fail(channel, Failed(0, *_reason(Code.OVERLOADED), event.conversation, RETRY_MS))
             return
         session.conversations.add(event.conversation)
-        self._conversations.sync(channel, event.conversation, min(event.cursor, MAX_N))
+        self._conversations.sync(channel, event.conversation, min(event.cursor, MAX_N), event.incarnation)
 
-    def page(
-        self,
-        channel: Channel,
-        conversation: Conversation,
-        end: int,
-        head: int,
-        live: bool,
-        entries: Sequence[tuple[int, bytes]],
-    ) -> None:
+    def page(self, channel: Channel, conversation: Conversation, page: Page) -> None:
         channel.enqueue(
             codec.page_frame(
-                conversation.id, conversation.incarnation, end, head, live, [entry for _, entry in entries]
+                conversation.id, conversation.incarnation, page.end, page.head, page.live,
+                [entry for _, entry in page.entries], 0, page.gaps, page.rewound, page.left,
             )
-        )
+        )  # fmt: skip
 
     def failed(self, channel: Channel, message: Failed) -> None:
         channel.enqueue(codec.encode(message))
@@ -268,24 +291,22 @@ class Requests:
         if not conversations.may_take_part(event.conversation, session.user):
             self._fail(channel, Failed(event.request, *_reason(Code.NO_SUCH_CONVERSATION), event.conversation))
             return
-        below = min(event.before or MAX_N, MAX_N)
-        limit = min(max(event.limit, 1), MAX_PAGE_ENTRIES)
-        flow = conversations.page_down(event.conversation, below, limit)
+        flow = pages.asked_for(event, session.user)
         self._link.run(flow, lambda page: self._pulled(channel, event, page))
 
-    def _pulled(self, channel: Channel, event: Pull, page: LogPage | StoreError | StoreUnavailable | None) -> None:
+    def _pulled(self, channel: Channel, event: Pull, page: Any) -> None:
         if page is None:
-            page = LogPage(0, 0, 1, [])
-        if not isinstance(page, LogPage):
+            page = LogPage(0, 0, 1, 0, 1, False, "member", [], ())
+        if isinstance(page, NotReadable):
+            self._fail(channel, Failed(event.request, *_reason(page.code), event.conversation))
+        elif not isinstance(page, LogPage):
             self._unavailable(channel, event.request, event.conversation)
-            return
-        end = page.entries[-1][0] if page.entries else page.first_kept
-        channel.enqueue(
-            codec.page_frame(
-                event.conversation, page.incarnation, end, page.head, False, [entry for _, entry in page.entries],
-                event.request,
+        else:
+            entries = [entry for _, entry in page.entries]
+            frame = codec.page_frame(
+                event.conversation, page.incarnation, page.end, page.head, False, entries, event.request, page.gaps
             )
-        )  # fmt: skip
+            channel.enqueue(frame)
 
     def _list(self, channel: Channel, event: List) -> None:
         session: Session = channel.session

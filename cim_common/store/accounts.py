@@ -99,6 +99,14 @@ def by_id(user: int) -> Flow[Account | None]:
     return _account(user, fields)
 
 
+def names(users: Sequence[int]) -> Flow[list[str]]:
+    """The canonical name of each user, "" where there is none."""
+    if not users:
+        return []
+    found = yield [("HGET", keys.user(user), "name") for user in users]
+    return [(name or b"").decode() for name in found]
+
+
 def login(user: int, device: str) -> Flow[Login | None]:
     """The account and the version a session token of that device must have; None if there is no such account."""
     (fields,) = yield [("HMGET", keys.user(user), *_FIELDS, f"t:{device}")]

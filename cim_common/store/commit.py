@@ -45,6 +45,7 @@ class Applied(NamedTuple):
     seq: int
     entry: bytes
     owner: Owner
+    kind: int
 
 
 class GroupCommit:
@@ -165,7 +166,7 @@ class GroupCommit:
             appends.append(append)
             if append.status is Status.STORED:
                 entry = entry_bytes(append.meta, append.content, append.seq)
-                applied.append(Applied(append.conversation, append.seq, entry, append.owner))
+                applied.append(Applied(append.conversation, append.seq, entry, append.owner, append.kind))
                 if known.servers:
                     self._ring(append, known, entry)
         self.appended += len(applied)
@@ -181,7 +182,7 @@ class GroupCommit:
                 known.servers = tuple(other for other in known.servers if other != server)
                 continue
             if encoded is None:
-                encoded = push.ring(known.prefix, append.seq, entry)
+                encoded = push.ring(known.prefix, append.seq, entry, append.kind)
             self._rings.setdefault(server, []).append(encoded)
 
     def fail(self, error: StoreError | StoreUnavailable) -> list[Append]:

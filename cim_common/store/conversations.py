@@ -1,34 +1,27 @@
-"""Conversations: creating them, the users' lists of them, and reading their logs."""
+"""Conversations: creating them, and the users' lists of them."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from cim_common import ids
-from cim_common.store import keys, push
+from cim_common.store import keys, members, push
 from cim_common.store.flow import Command, Flow
-from cim_common.store.scripts import CREATE_DIRECT, FINISH_TODO, LIST_ADD, PAGE
+from cim_common.store.marks import marks_of
+from cim_common.store.scripts import CREATE_DIRECT, FINISH_TODO, LIST_ADD
 from cim_common.store.sessions import Session, pairs
-from cim_common.wire.codec import entry_bytes
-from cim_common.wire.limits import MAX_LIST_PAGE, MAX_PAGE_BYTES, MAX_PAGE_ENTRIES
+from cim_common.wire.limits import MAX_LIST_PAGE
 from cim_common.wire.messages import Conversation
 
 SWEEP_AFTER_MS = 2_000
 """A todo older than this is finished by whoever sweeps."""
 
-
-class LogPage(NamedTuple):
-    """A part of a log: (seq, encoded Entry) in the order they were read."""
-
-    head: int
-    incarnation: int
-    first_kept: int
-    entries: list[tuple[int, bytes]]
+LISTS_AT_ONCE = 200
 
 
 def may_take_part(conversation: str, user: int) -> bool:
-    """Whether the id alone lets this user read and write there; bans are for the append script to see."""
-    if conversation == ids.LOBBY:
+    """Whether the id alone lets this user read and write there; membership and bans are for the scripts to see."""
+    if conversation == ids.LOBBY or ids.is_group(conversation):
         return True
     users = ids.direct_users(conversation)
     return users is not None and user in users
@@ -58,29 +51,37 @@ def open_direct(conversation: str, now_ms: int) -> Flow[bool]:
 
 
 def finish_todo(conversation: str) -> Flow[None]:
-    """Write the lists of a conversation's members, ring their sessions, forget the todo (I13).
+    """Write the lists of the users a change concerns, ring their sessions, forget the todo (I13).
 
     Any number of processes may do this at once, and again.
     """
-    (fields,) = yield [("HGETALL", keys.conv(conversation))]
-    record = dict(pairs(fields))
-    members = [int(field[2:]) for field in record if field.startswith(b"m:")]
-    if members:
+    ((waiting, version),) = yield [("HMGET", keys.conv(conversation), "t", "v")]
+    users = list(dict.fromkeys(int(user) for user in waiting.split(b","))) if waiting else []
+    for start in range(0, len(users), LISTS_AT_ONCE):
+        part = users[start : start + LISTS_AT_ONCE]
         replies = yield [
-            LIST_ADD.call((keys.conversations(user), keys.sessions(user)), conversation) for user in members
+            LIST_ADD.call(
+                (keys.conversations(user), keys.sessions(user), keys.settings(user)), conversation, version or 0
+            )
+            for user in part
         ]
-        rings = [command for user, reply in zip(members, replies, strict=True) for command in _rings(user, reply)]
+        rings = list_rings((user, *reply) for user, reply in zip(part, replies, strict=True))
         if rings:
             yield rings
     bucket = ids.conversation_bucket(conversation)
-    version = record.get(b"v", b"0")
-    yield [FINISH_TODO.call((keys.conv(conversation), keys.todo(bucket)), conversation, version)]
+    yield [FINISH_TODO.call((keys.conv(conversation), keys.todo(bucket)), conversation, waiting or b"")]
 
 
-def _rings(user: int, reply: list[Any]) -> list[Command]:
-    version, sessions = reply
-    servers = {Session.parse(text).server for _, text in pairs(sessions)}
-    return [push.command(server, push.list_changed(user, version)) for server in sorted(servers)]
+def list_rings(changed: Iterable[tuple[int, int, Any]]) -> list[Command]:
+    """The doorbells that tell users' sessions of a new list version: one for each server run.
+
+    `changed` gives user, version and the user's sessions (device, session, ...).
+    """
+    news: dict[str, list[tuple[int, int]]] = {}
+    for user, version, sessions in changed:
+        for server in {Session.parse(text).server for _, text in pairs(sessions)}:
+            news.setdefault(server, []).append((user, version))
+    return [push.command(server, push.lists_changed(users)) for server, users in sorted(news.items())]
 
 
 def overdue(now_ms: int) -> Flow[list[str]]:
@@ -90,30 +91,6 @@ def overdue(now_ms: int) -> Flow[list[str]]:
         for bucket in range(ids.BUCKETS)
     ]
     return [member.decode() for members in replies for member in members]
-
-
-def page_up(conversation: str, above: int) -> Flow[LogPage | None]:
-    """What stands in the log above a seq, at most one page; None if there is no such conversation."""
-    return (yield from _page(conversation, above + 1, "up", MAX_PAGE_ENTRIES))
-
-
-def page_down(conversation: str, below: int, limit: int) -> Flow[LogPage | None]:
-    """The newest entries below a seq, newest first, at most one page."""
-    return (yield from _page(conversation, below - 1, "down", min(limit, MAX_PAGE_ENTRIES)))
-
-
-def _page(conversation: str, first: int, direction: str, most: int) -> Flow[LogPage | None]:
-    (reply,) = yield [
-        PAGE.call((keys.conv(conversation), keys.log(conversation)), first, direction, most, MAX_PAGE_BYTES)
-    ]
-    if not reply:
-        return None
-    head, incarnation, first_kept, flat = reply
-    entries = [
-        (seq, entry_bytes(meta, content, seq))
-        for seq, meta, content in zip(flat[::3], flat[1::3], flat[2::3], strict=True)
-    ]
-    return LogPage(head, incarnation, first_kept, entries)
 
 
 def heads(conversations: Sequence[str]) -> Flow[list[int]]:
@@ -154,22 +131,26 @@ def _scored(flat: list[Any]) -> list[tuple[bytes, bytes]]:
 def _starts(
     user: int, device: str, record: bytes | None, listed: Sequence[tuple[str, int]]
 ) -> Flow[list[Conversation]]:
-    """Complete list entries with head, names and the position where this device begins (design: cursors).
+    """Complete list entries with state, names and the position where this device begins (design: cursors).
 
     A cursor the device left in the store comes first; what is newer than the device starts at its
     beginning, as everything does for a user's first device; an ephemeral device starts at the head of
-    the moment, any other at the user's mark. In the lobby every device starts at the head.
+    the moment, any other at the user's read mark. In the lobby every device starts at the head.
     """
     base, first, ephemeral = (int(part) for part in (record or b"0 0 1 0").split()[:3])
     names = [conversation for conversation, _ in listed]
-    cursors, marks, *states = yield [
+    cursors, marks, settings, *states = yield [
         ("HMGET", keys.cursors(user, device), *names),
         ("HMGET", keys.marks(user), *names),
+        ("HMGET", keys.settings(user), *names),
         *[_state_command(name, user) for name in names],
     ]
     found = []
-    for (name, version), cursor, mark, state in zip(listed, cursors, marks, states, strict=True):
-        head, incarnation = int(state[0] or 0), int(state[1] or 0)
+    for (name, version), cursor, mark, setting, fields in zip(listed, cursors, marks, settings, states, strict=True):
+        state = _State(*fields)
+        member = members.parse(state.member)
+        head = int(state.last or 0)
+        read, read_base = marks_of(mark)
         if cursor is not None:
             start = int(cursor)
         elif name == ids.LOBBY:
@@ -177,11 +158,45 @@ def _starts(
         elif first or version > base:
             start = 0
         else:
-            start = head if ephemeral else int(mark or 0)
-        peer = _peer(name, user)
-        title = state[2].decode() if peer and state[2] else ""
-        found.append(Conversation(name, version, head, incarnation, min(start, head), peer, title))
+            start = head if ephemeral else read
+        # Counting begins at the read mark, where one joined, or, in the lobby, nowhere.
+        counted = mark is not None or name != ids.LOBBY
+        unread = int(state.texts or 0) - int(state.own or 0) - max(read_base, member.base if member else 0)
+        pinned, muted = flags_of(setting)
+        found.append(
+            Conversation(
+                name, version, head, int(state.incarnation or 0), min(start, head), _peer(name, user),
+                (state.peer_name or state.name or b"").decode(), (state.topic or b"").decode(),
+                member.role if member else "member" if name == ids.LOBBY else "left",
+                max(unread, 0) if counted else 0, read, int(float(state.active or 0)), int(state.members or 0),
+                state.dissolved is not None, pinned, muted,
+            )
+        )  # fmt: skip
     return found
+
+
+class _State(NamedTuple):
+    """What the list shows of a conversation's hash."""
+
+    last: bytes | None
+    incarnation: bytes | None
+    peer_name: bytes | None
+    name: bytes | None
+    topic: bytes | None
+    member: bytes | None
+    texts: bytes | None
+    own: bytes | None
+    active: bytes | None
+    members: bytes | None
+    dissolved: bytes | None
+
+
+def _state_command(conversation: str, user: int) -> Command:
+    peer = _peer(conversation, user)
+    return (
+        "HMGET", keys.conv(conversation), "l", "i", f"n:{peer}", "gn", "gt", f"m:{user}", "c", f"o:{user}", "r", "mc",
+        "x",
+    )  # fmt: skip
 
 
 def _peer(conversation: str, user: int) -> int:
@@ -191,5 +206,9 @@ def _peer(conversation: str, user: int) -> int:
     return users[1] if users[0] == user else users[0]
 
 
-def _state_command(conversation: str, user: int) -> Command:
-    return ("HMGET", keys.conv(conversation), "l", "i", f"n:{_peer(conversation, user)}")
+def flags_of(setting: bytes | None) -> tuple[bool, bool]:
+    """(pinned, muted) of a settings record."""
+    if setting is None:
+        return False, False
+    _, pinned, muted = setting.split()
+    return pinned == b"1", muted == b"1"

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from cim_common.store import keys
 from cim_common.store.flow import Flow
@@ -11,10 +12,22 @@ LEFT_IS_DEAD_AFTER_S = 10.0
 """A server seen to leave the registry counts as dead after this; before, it may only have lost its session there."""
 
 
-def take(conversation: str, server: str, generation: int) -> Flow[tuple[int, int] | None]:
-    """Have the server rung; returns (head, incarnation), or None if there is no such conversation (I12)."""
+class Taken(NamedTuple):
+    """What a server is told when it takes interest: where the log stands, how many members, who else is rung."""
+
+    head: int
+    incarnation: int
+    members: int
+    servers: tuple[str, ...]
+
+
+def take(conversation: str, server: str, generation: int) -> Flow[Taken | None]:
+    """Have the server rung; None if there is no such conversation (I12)."""
     (reply,) = yield [INTEREST_TAKE.call((keys.conv(conversation), keys.interest(conversation)), server, generation)]
-    return (reply[0], reply[1]) if reply else None
+    if not reply:
+        return None
+    head, incarnation, members, servers = reply
+    return Taken(head, incarnation, members, tuple(other.decode() for other in servers if other != server.encode()))
 
 
 def drop(conversation: str, server: str, generation: int) -> Flow[None]:

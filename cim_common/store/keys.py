@@ -50,6 +50,11 @@ def idempotency(conversation: str, user: int, key_hash: str) -> str:
     return f"idem:{_c(conversation)}:{conversation}:{user}:{key_hash}"
 
 
+def overlay(conversation: str) -> str:
+    """Hash: what later entries made of messages: edited, recalled, reactions, pins (scripts/parts/changes.lua)."""
+    return f"ovl:{_c(conversation)}:{conversation}"
+
+
 def recent(bucket: int) -> str:
     """Sorted set: the bucket's conversations by the counter value of their last append; member `#` is the counter."""
     return f"recent:{{c{bucket}}}"
@@ -58,6 +63,11 @@ def recent(bucket: int) -> str:
 def todo(bucket: int) -> str:
     """Sorted set: conversations whose members' lists are not written yet, by Redis time in ms."""
     return f"todo:{{c{bucket}}}"
+
+
+def due(bucket: int) -> str:
+    """Sorted set: scheduled messages for conversations of the bucket, by the time they are due in ms."""
+    return f"due:{{c{bucket}}}"
 
 
 def user(user_id: int) -> str:
@@ -86,8 +96,18 @@ def cursors(user_id: int, device: str) -> str:
 
 
 def marks(user_id: int) -> str:
-    """Hash: conversation -> last seq shown on any of the user's devices."""
+    """Hash: conversation -> "seq base": the read mark, and the texts of others up to it."""
     return f"mark:{_u(user_id)}:{user_id}"
+
+
+def settings(user_id: int) -> str:
+    """Hash: conversation -> "version pinned muted": the newest member version listed, and the user's own flags."""
+    return f"set:{_u(user_id)}:{user_id}"
+
+
+def schedules(user_id: int) -> str:
+    """Hash: schedule id -> the scheduled message."""
+    return f"sched:{_u(user_id)}:{user_id}"
 
 
 def name(canonical: str) -> str:

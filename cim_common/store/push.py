@@ -4,10 +4,12 @@ A doorbell may carry the entry itself, so that the other server need not read th
 arrive. Encoded by hand, for each message adds one ring to each interested server's doorbell.
 """
 
+from collections.abc import Iterable
+
 from cim_common.store import keys
 from cim_common.store.flow import Command
 from cim_common.store.scripts import PUSH_RENEW
-from cim_common.wire.doorbell_pb2 import Doorbell, ListChanged, Takeover
+from cim_common.wire.doorbell_pb2 import Doorbell, ListChanged, Takeover, Whisper
 from cim_common.wire.framing import varint
 
 MAX_RING_ENTRY_BYTES = 1_024
@@ -20,9 +22,11 @@ STREAM_TTL_S = 30
 """What a dead server leaves behind is gone after this; the living renew it every round of anti-entropy."""
 
 
-def ring(prefix: bytes, seq: int, entry: bytes) -> bytes:
+def ring(prefix: bytes, seq: int, entry: bytes, kind: int = 0) -> bytes:
     """One `rings` field of a Doorbell; `prefix` is the encoded conversation field."""
     body = b"%b\x10%b" % (prefix, varint(seq))
+    if kind:
+        body = b"%b\x20%b" % (body, varint(kind))
     if len(entry) <= MAX_RING_ENTRY_BYTES:
         body = b"%b\x1a%b%b" % (body, varint(len(entry)), entry)
     return b"\x0a%b%b" % (varint(len(body)), body)
@@ -45,12 +49,19 @@ def command(server: str, doorbell: bytes) -> Command:
     return ("XADD", keys.push(server), "NOMKSTREAM", "MAXLEN", "~", MAX_STREAM_LENGTH, "*", "d", doorbell)
 
 
-def takeover(user: int, device: str, connection: str) -> bytes:
-    return Doorbell(takeovers=[Takeover(user=user, device=device, connection=connection)]).SerializeToString()
+def takeover(user: int, device: str, connection: str, logged_out: bool = False) -> bytes:
+    news = Takeover(user=user, device=device, connection=connection, logged_out=logged_out)
+    return Doorbell(takeovers=[news]).SerializeToString()
 
 
-def list_changed(user: int, version: int) -> bytes:
-    return Doorbell(lists=[ListChanged(user=user, version=version)]).SerializeToString()
+def lists_changed(users: Iterable[tuple[int, int]]) -> bytes:
+    """(user, list version) of users whose conversation lists have moved on."""
+    return Doorbell(lists=[ListChanged(user=user, version=version) for user, version in users]).SerializeToString()
+
+
+def whisper(conversation: str, user: int, frame: bytes) -> bytes:
+    """A SIGNAL frame for those in a conversation, except `user`."""
+    return Doorbell(whispers=[Whisper(conversation=conversation, user=user, frame=frame)]).SerializeToString()
 
 
 def renew(server: str) -> Command:

@@ -1,4 +1,7 @@
-"""The Lua scripts of the store: one file each under scripts/, where its contract stands."""
+"""The Lua scripts of the store: one file each under scripts/, where its contract stands.
+
+Redis knows no modules: what several scripts share (scripts/parts/) is put in front of them here.
+"""
 
 import hashlib
 from importlib import resources
@@ -18,34 +21,27 @@ class Script(NamedTuple):
         return ("EVALSHA", self.sha, len(keys), *keys, *args)
 
 
-def _read(name: str) -> Script:
-    source = resources.files("cim_common.store").joinpath("scripts", f"{name}.lua").read_bytes()
+def _read(name: str, *parts: str) -> Script:
+    folder = resources.files("cim_common.store").joinpath("scripts")
+    files = [folder.joinpath("parts", f"{part}.lua") for part in parts] + [folder.joinpath(f"{name}.lua")]
+    source = b"\n".join(file.read_bytes() for file in files)
     return Script(name, source, hashlib.sha1(source, usedforsecurity=False).hexdigest())
 
 
-APPEND = _read("append")
+APPEND = _read("append", "entries", "members", "changes")
 CLAIM = _read("claim")
+COUNT = _read("count", "entries", "members")
 CREATE_DIRECT = _read("create_direct")
 CURSOR = _read("cursor")
 FINISH_TODO = _read("finish_todo")
 INTEREST_DROP = _read("interest_drop")
 INTEREST_TAKE = _read("interest_take")
 LIST_ADD = _read("list_add")
-PAGE = _read("page")
+MARK = _read("mark")
+PAGE = _read("page", "entries", "members")
 PUSH_RENEW = _read("push_renew")
 RELEASE = _read("release")
+REWIND = _read("rewind")
 
-SCRIPTS = (
-    APPEND,
-    CLAIM,
-    CREATE_DIRECT,
-    CURSOR,
-    FINISH_TODO,
-    INTEREST_DROP,
-    INTEREST_TAKE,
-    LIST_ADD,
-    PAGE,
-    PUSH_RENEW,
-    RELEASE,
-)
+SCRIPTS = tuple(value for value in list(globals().values()) if isinstance(value, Script))
 """All of them; a driver loads these when it connects."""

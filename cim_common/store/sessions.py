@@ -85,7 +85,7 @@ def move_cursors(user: int, device: str, session: Session, ephemeral: bool, curs
     flat = [item for pair in cursors.items() for item in pair]
     (moved,) = yield [
         CURSOR.call(
-            (keys.sessions(user), keys.cursors(user, device), keys.marks(user)),
+            (keys.sessions(user), keys.cursors(user, device)),
             device,
             str(session),
             EPHEMERAL_KEPT_S if ephemeral else 0,

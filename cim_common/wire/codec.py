@@ -39,9 +39,18 @@ def entry_meta_of(sender_meta: bytes, n: int, time_ms: int) -> bytes:
     return b"%b\x28%b\x30%b" % (sender_meta, varint(n), varint(time_ms))
 
 
-def entry_content(text: str, kind: int = 0) -> bytes:
-    """What an entry says: fields 16 and 17 of Entry."""
-    return pb.Entry(text=text, kind=kind).SerializeToString()
+def entry_content(text: str, kind: int = 0, ref: int = 0) -> bytes:
+    """What a text says: fields 16 to 18 of Entry. The content of a text begins with the tag of field 17."""
+    return pb.Entry(text=text, kind=kind, ref=ref).SerializeToString()
+
+
+def change_content(change: m.Change, targets: Sequence[m.Target]) -> bytes:
+    """What a change says: fields 16 to 24 of Entry; names come with the ids, for people read them."""
+    return pb.Entry(
+        kind=change.kind, text=change.text, ref=change.ref, role=change.role, topic=change.topic,
+        removed=change.removed, history=change.history, invite=change.invite,
+        targets=[pb.Target(user=target.user, name=target.name) for target in targets],
+    ).SerializeToString()  # fmt: skip
 
 
 def entry_bytes(meta: bytes, content: bytes, seq: int) -> bytes:
@@ -53,15 +62,18 @@ def decode_entry(data: bytes) -> m.Entry:
     return _entry(pb.Entry.FromString(data))
 
 
+def encode_entry(entry: m.Entry) -> bytes:
+    """An entry as it is written by hand: for states that no log holds (edited, with reactions) and for tests."""
+    return bytes(_to_pb(entry, pb.Entry).SerializeToString())
+
+
 def _entry(e: pb.Entry) -> m.Entry:
-    return m.Entry(e.seq, e.sender, e.sender_name, e.device, e.n, e.time_ms, e.text, e.kind, e.unverified, e.message_id)
-
-
-def _entry_message(e: m.Entry) -> pb.Entry:
-    return pb.Entry(
-        seq=e.seq, sender=e.sender, sender_name=e.sender_name, device=e.device, n=e.n, time_ms=e.time_ms,
-        text=e.text, kind=e.kind, unverified=e.unverified, message_id=e.message_id,
-    )  # fmt: skip
+    if e.kind == 0 and not (e.recalled or e.edited or e.reactions):  # the hot path of clients
+        return m.Entry(
+            e.seq, e.sender, e.sender_name, e.device, e.n, e.time_ms, e.text, 0, e.unverified, e.message_id, e.ref
+        )
+    entry: m.Entry = _from_pb(e, m.Entry)
+    return entry
 
 
 # -- frames put together from bytes -----------------------------------------------------------------------
@@ -123,11 +135,13 @@ def page_frame(
     entries: Sequence[bytes],
     request: int = 0,
     gaps: Sequence[m.Range] = (),
+    rewound: bool = False,
+    left: bool = False,
 ) -> bytes:
     """A PAGE frame from encoded entries."""
     fields = pb.Page(
         conversation=conversation, incarnation=incarnation, end=end, head=head, live=live, request=request,
-        gaps=[pb.Range(first=gap.first, last=gap.last, reason=gap.reason) for gap in gaps],
+        gaps=[pb.Range(first=gap.first, last=gap.last, reason=gap.reason) for gap in gaps], rewound=rewound, left=left,
     ).SerializeToString()  # fmt: skip
     body = fields + b"".join([b"\x32%b%b" % (varint(len(entry)), entry) for entry in entries])
     length = varint(len(body))
@@ -139,94 +153,62 @@ def page_frame(
 _FIELD_OF = {command: pb.Frame.DESCRIPTOR.fields_by_number[command].name for command in KNOWN if command >= pb.LOGIN}
 """The field of Frame that holds the body of a v2 command: the one with the command's number."""
 
+_NESTED: dict[type, dict[str, type]] = {
+    m.Entry: {"targets": m.Target, "reactions": m.Reaction},
+    m.Push: {"entries": m.Entry},
+    m.Page: {"entries": m.Entry, "gaps": m.Range},
+    m.Conversations: {"conversations": m.Conversation},
+    m.MemberList: {"members": m.Member},
+    m.DeviceList: {"devices": m.Device},
+    m.ScheduleList: {"schedules": m.Schedule},
+}
+"""Fields that are lists of messages. All others are scalars, or lists of scalars in `_LISTS`, of the same names."""
 
-def _plain(kind: type, body: type) -> tuple[Callable[[Any], bytes], Callable[[Any], Any]]:
-    """Encoder and decoder of a message whose fields are scalars of the same names."""
-    names: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
+_LISTS = {(m.Change, "targets")}
+
+
+def _to_pb(message: Any, body: Any) -> Any:
+    fields = message._asdict()
+    for name, kind in _NESTED.get(type(message), {}).items():
+        part = getattr(pb, kind.__name__)
+        fields[name] = [_to_pb(item, part) for item in fields[name]]
+    return body(**fields)
+
+
+def _from_pb(body: Any, kind: Any) -> Any:
+    nested = _NESTED.get(kind, {})
+    values = []
+    for name in kind._fields:
+        value = getattr(body, name)
+        if name in nested:
+            part = nested[name]
+            value = tuple([_entry(item) if part is m.Entry else _from_pb(item, part) for item in value])
+        elif (kind, name) in _LISTS:
+            value = tuple(value)
+        values.append(value)
+    return kind(*values)
+
+
+def _coder(kind: type) -> tuple[Callable[[Any], bytes], Callable[[Any], Any]]:
+    """Encoder and decoder of a message: the protobuf class has its name, and fields of the same names."""
     command = COMMAND_OF[kind]
     field = _FIELD_OF[command]
+    body = getattr(pb, kind.__name__)
 
     def to_body(message: Any) -> bytes:
-        return pb.Frame(command=command, **{field: body(**message._asdict())}).SerializeToString()  # type: ignore[arg-type]
+        return pb.Frame(command=command, **{field: _to_pb(message, body)}).SerializeToString()  # type: ignore[arg-type]
 
     def from_frame(parsed: pb.Frame) -> Any:
-        part = getattr(parsed, field)
-        return kind(*[getattr(part, name) for name in names])
+        return _from_pb(getattr(parsed, field), kind)
 
     return to_body, from_frame
 
 
-def _push_to_body(message: m.Push) -> bytes:
-    entries = [_entry_message(entry) for entry in message.entries]
-    push = pb.Push(conversation=message.conversation, entries=entries)
-    return pb.Frame(command=pb.PUSH, push=push).SerializeToString()
-
-
-def _push_from_frame(parsed: pb.Frame) -> m.Push:
-    return m.Push(parsed.push.conversation, tuple(map(_entry, parsed.push.entries)))
-
-
-def _page_to_body(message: m.Page) -> bytes:
-    fields = message._asdict()
-    fields["entries"] = [_entry_message(entry) for entry in message.entries]
-    fields["gaps"] = [pb.Range(first=gap.first, last=gap.last, reason=gap.reason) for gap in message.gaps]
-    return pb.Frame(command=pb.PAGE, page=pb.Page(**fields)).SerializeToString()
-
-
-def _page_from_frame(parsed: pb.Frame) -> m.Page:
-    page = parsed.page
-    return m.Page(
-        page.conversation, page.incarnation, page.end, page.head, page.live, tuple(map(_entry, page.entries)),
-        page.request, tuple(m.Range(gap.first, gap.last, gap.reason) for gap in page.gaps),
-    )  # fmt: skip
-
-
-def _conversations_to_body(message: m.Conversations) -> bytes:
-    listed = [pb.Conversation(**item._asdict()) for item in message.conversations]
-    body = pb.Conversations(request=message.request, conversations=listed, version=message.version, more=message.more)
-    return pb.Frame(command=pb.CONVERSATIONS, conversations=body).SerializeToString()
-
-
-def _conversations_from_frame(parsed: pb.Frame) -> m.Conversations:
-    body = parsed.conversations
-    listed = tuple(
-        m.Conversation(c.id, c.version, c.head, c.incarnation, c.start, c.peer, c.title) for c in body.conversations
-    )
-    return m.Conversations(body.request, listed, body.version, body.more)
-
-
 _TO_BODY: dict[type, Callable[[Any], bytes]] = {}
 _FROM_FRAME: dict[int, Callable[[pb.Frame], Any]] = {}
-for _kind, _body in (
-    (m.Login, pb.Login),
-    (m.LoginOk, pb.LoginOk),
-    (m.Ping, pb.Ping),
-    (m.Pong, pb.Pong),
-    (m.Resolve, pb.Resolve),
-    (m.Resolved, pb.Resolved),
-    (m.Send, pb.Send),
-    (m.Ack, pb.Ack),
-    (m.Nack, pb.Nack),
-    (m.Retry, pb.Retry),
-    (m.Unresolved, pb.Unresolved),
-    (m.Sync, pb.Sync),
-    (m.Pull, pb.Pull),
-    (m.Cursor, pb.Cursor),
-    (m.List, pb.List),
-    (m.Head, pb.Head),
-    (m.Hold, pb.Hold),
-    (m.ConversationsChanged, pb.ConversationsChanged),
-    (m.GoAway, pb.GoAway),
-    (m.Close, pb.Close),
-    (m.Failed, pb.Failed),
-):
-    _TO_BODY[_kind], _FROM_FRAME[COMMAND_OF[_kind]] = _plain(_kind, _body)
-_TO_BODY |= {m.Push: _push_to_body, m.Page: _page_to_body, m.Conversations: _conversations_to_body}
-_FROM_FRAME |= {
-    pb.PUSH: _push_from_frame,
-    pb.PAGE: _page_from_frame,
-    pb.CONVERSATIONS: _conversations_from_frame,
-}
+for _kind, _command in COMMAND_OF.items():
+    if _command >= pb.LOGIN:
+        _TO_BODY[_kind], _FROM_FRAME[_command] = _coder(_kind)
 
 
 def register(kind: type, to_body: Callable[[Any], bytes]) -> None:
@@ -260,7 +242,7 @@ def decode(parsed: pb.Frame) -> Any:
     command = parsed.command
     if command == pb.SEND and parsed.HasField("send"):  # the hot path, without a loop over names
         send = parsed.send
-        return m.Send(send.conversation, send.n, send.after, send.text)
+        return m.Send(send.conversation, send.n, send.after, send.text, send.reply_to)
     if not parsed.HasField(_FIELD_OF[command]) and command not in MAY_LACK_BODY:
         raise PeerProtocolError(Code.MALFORMED_FRAME, f"The body of {pb.Command.Name(command)} is missing.")
     return _FROM_FRAME[command](parsed)

@@ -41,6 +41,22 @@ class Code(IntEnum):
     METHOD_NOT_ALLOWED = 1016, "That address does not accept this method."
     TOO_LARGE = 1017, "The request is too large."
     FORBIDDEN = 1018, "You may not do that."
+    NO_SUCH_MESSAGE = 1019, "There is no such message, or it is not one that can be changed."
+    ALREADY_A_MEMBER = 1020, "They are members already."
+    BANNED = 1021, "They are banned there: lift the ban first."
+    TOO_MANY_MEMBERS = 1022, "The group is full."
+    DISSOLVED = 1023, "The group is dissolved."
+    NAME_TOO_LONG = 1024, "A group's name has 1 to 64 characters, a topic at most 256."
+    EXPIRED = 1025, "Retention has removed that part of the history."
+    NO_SUCH_DEVICE = 1026, "You have no such device."
+    NO_SUCH_SCHEDULE = 1027, "There is no such scheduled message."
+    ALREADY_SENT = 1028, "The scheduled message has been sent already."
+    TOO_MANY_SCHEDULED = 1029, "At most 100 messages can be scheduled."
+    BAD_TIME = 1030, "A message can be scheduled for a time within the next year."
+    NO_SUCH_SETTING = 1031, "There is no such setting."
+    TOO_MANY_REACTIONS = 1032, "A message takes at most 20 different reactions."
+    ID_TAKEN = 1033, "That conversation id is taken."
+    THEY_ARE_NOT_MEMBERS = 1034, "They are not members of that group."
 
     OVERLOADED = 2000, "The server is busy."
     STORE_UNAVAILABLE = 2001, "The message store cannot be reached."
@@ -51,6 +67,8 @@ class Code(IntEnum):
     NO_SERVER = 2006, "No IM server is available."
     TOO_MANY_ATTEMPTS = 2007, "Too many attempts."
     INTERNAL = 2008, "Something went wrong in the server."
+    REQUEST_LIMIT = 2009, "You are asking too much at once."
+    TOO_MANY_WAITING = 2010, "Too many are waiting for events here."
 
     SERVER_STOPPING = 3000, "The server is stopping."
     SLOW_CONSUMER = 3001, "The connection does not take what is sent to it fast enough."
@@ -72,6 +90,7 @@ class Code(IntEnum):
     PROTOCOL_VERSION = 3509, "The protocol version is not supported."
     LEGACY_OFF = 3510, "Legacy clients are not served here."
     LOGGED_OUT = 3511, "The device was logged out."
+    DEVICE_EXPIRED = 3512, "The device was away too long and has been forgotten."
 
 
 def reconnects(code: int) -> bool:

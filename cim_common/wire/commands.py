@@ -38,10 +38,13 @@ class State(IntEnum):
 
 _CLIENT_REQUESTS = frozenset({
     pb.PING, pb.PONG, pb.RESOLVE, pb.SEND, pb.SYNC, pb.PULL, pb.CURSOR, pb.LIST, pb.HOLD, pb.CLOSE,
+    pb.CHANGE, pb.SIGNAL, pb.READ, pb.MEMBERS, pb.DEVICES, pb.LOGOUT_DEVICE, pb.SCHEDULE, pb.CANCEL, pb.SCHEDULES,
+    pb.SETTING, pb.PRESENCE,
 })  # fmt: skip
 _SERVER_ANSWERS = frozenset({
     pb.PING, pb.PONG, pb.RESOLVED, pb.ACK, pb.NACK, pb.RETRY, pb.UNRESOLVED, pb.PUSH, pb.PAGE, pb.CONVERSATIONS,
-    pb.HEAD, pb.CONVERSATIONS_CHANGED, pb.GO_AWAY, pb.CLOSE, pb.FAILED,
+    pb.HEAD, pb.CONVERSATIONS_CHANGED, pb.GO_AWAY, pb.CLOSE, pb.FAILED, pb.SIGNAL, pb.DONE, pb.MEMBER_LIST,
+    pb.DEVICE_LIST, pb.SCHEDULE_LIST, pb.PRESENCE_INFO,
 })  # fmt: skip
 _LEGACY_SENT = frozenset({pb.LEGACY_LOGIN, pb.LEGACY_PING})
 _LEGACY_RECEIVED = frozenset({pb.LEGACY_MESSAGE, pb.LEGACY_PING, pb.LEGACY_OFFLINE})
@@ -84,6 +87,11 @@ COMMAND_OF: dict[type, int] = {
     m.Unresolved: pb.UNRESOLVED, m.Push: pb.PUSH, m.Sync: pb.SYNC, m.Page: pb.PAGE, m.Pull: pb.PULL,
     m.Cursor: pb.CURSOR, m.List: pb.LIST, m.Conversations: pb.CONVERSATIONS, m.Head: pb.HEAD, m.Hold: pb.HOLD,
     m.ConversationsChanged: pb.CONVERSATIONS_CHANGED, m.GoAway: pb.GO_AWAY, m.Close: pb.CLOSE, m.Failed: pb.FAILED,
+    m.Change: pb.CHANGE, m.Signal: pb.SIGNAL, m.Read: pb.READ, m.Done: pb.DONE, m.Members: pb.MEMBERS,
+    m.MemberList: pb.MEMBER_LIST, m.Devices: pb.DEVICES, m.DeviceList: pb.DEVICE_LIST,
+    m.LogoutDevice: pb.LOGOUT_DEVICE, m.Schedule: pb.SCHEDULE, m.Cancel: pb.CANCEL, m.Schedules: pb.SCHEDULES,
+    m.ScheduleList: pb.SCHEDULE_LIST, m.Setting: pb.SETTING, m.Presence: pb.PRESENCE,
+    m.PresenceInfo: pb.PRESENCE_INFO,
     m.LegacyLogin: pb.LEGACY_LOGIN, m.LegacyMessage: pb.LEGACY_MESSAGE, m.LegacyPing: pb.LEGACY_PING,
     m.LegacyOffline: pb.LEGACY_OFFLINE,
 }  # fmt: skip

@@ -7,34 +7,40 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Doorbell(_message.Message):
-    __slots__ = ("rings", "takeovers", "lists")
+    __slots__ = ("rings", "takeovers", "lists", "whispers")
     RINGS_FIELD_NUMBER: _ClassVar[int]
     TAKEOVERS_FIELD_NUMBER: _ClassVar[int]
     LISTS_FIELD_NUMBER: _ClassVar[int]
+    WHISPERS_FIELD_NUMBER: _ClassVar[int]
     rings: _containers.RepeatedCompositeFieldContainer[Ring]
     takeovers: _containers.RepeatedCompositeFieldContainer[Takeover]
     lists: _containers.RepeatedCompositeFieldContainer[ListChanged]
-    def __init__(self, rings: _Optional[_Iterable[_Union[Ring, _Mapping]]] = ..., takeovers: _Optional[_Iterable[_Union[Takeover, _Mapping]]] = ..., lists: _Optional[_Iterable[_Union[ListChanged, _Mapping]]] = ...) -> None: ...
+    whispers: _containers.RepeatedCompositeFieldContainer[Whisper]
+    def __init__(self, rings: _Optional[_Iterable[_Union[Ring, _Mapping]]] = ..., takeovers: _Optional[_Iterable[_Union[Takeover, _Mapping]]] = ..., lists: _Optional[_Iterable[_Union[ListChanged, _Mapping]]] = ..., whispers: _Optional[_Iterable[_Union[Whisper, _Mapping]]] = ...) -> None: ...
 
 class Ring(_message.Message):
-    __slots__ = ("conversation", "seq", "entry")
+    __slots__ = ("conversation", "seq", "entry", "kind")
     CONVERSATION_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
     ENTRY_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     conversation: str
     seq: int
     entry: bytes
-    def __init__(self, conversation: _Optional[str] = ..., seq: _Optional[int] = ..., entry: _Optional[bytes] = ...) -> None: ...
+    kind: int
+    def __init__(self, conversation: _Optional[str] = ..., seq: _Optional[int] = ..., entry: _Optional[bytes] = ..., kind: _Optional[int] = ...) -> None: ...
 
 class Takeover(_message.Message):
-    __slots__ = ("user", "device", "connection")
+    __slots__ = ("user", "device", "connection", "logged_out")
     USER_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     CONNECTION_FIELD_NUMBER: _ClassVar[int]
+    LOGGED_OUT_FIELD_NUMBER: _ClassVar[int]
     user: int
     device: str
     connection: str
-    def __init__(self, user: _Optional[int] = ..., device: _Optional[str] = ..., connection: _Optional[str] = ...) -> None: ...
+    logged_out: bool
+    def __init__(self, user: _Optional[int] = ..., device: _Optional[str] = ..., connection: _Optional[str] = ..., logged_out: _Optional[bool] = ...) -> None: ...
 
 class ListChanged(_message.Message):
     __slots__ = ("user", "version")
@@ -43,3 +49,13 @@ class ListChanged(_message.Message):
     user: int
     version: int
     def __init__(self, user: _Optional[int] = ..., version: _Optional[int] = ...) -> None: ...
+
+class Whisper(_message.Message):
+    __slots__ = ("conversation", "user", "frame")
+    CONVERSATION_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    FRAME_FIELD_NUMBER: _ClassVar[int]
+    conversation: str
+    user: int
+    frame: bytes
+    def __init__(self, conversation: _Optional[str] = ..., user: _Optional[int] = ..., frame: _Optional[bytes] = ...) -> None: ...

@@ -27,6 +27,20 @@ MAX_PAGE_BYTES = 49_152
 MAX_LIST_PAGE = 200
 """Conversations in one answer to LIST."""
 
+MAX_TARGETS = 200
+"""Users one change may concern: their names fit into an entry; larger groups are made in several steps."""
+
+MAX_MEMBERS = 20_000
+"""Members of a group."""
+
+MAX_GROUP_NAME = 64
+MAX_TOPIC = 256
+MAX_REACTION_BYTES = 64
+MAX_MEMBER_PAGE = 500
+MAX_SCHEDULED = 100
+MAX_SCHEDULE_AHEAD_MS = 366 * 86_400_000
+MAX_SCHEDULE_ID = 64
+
 LOGIN_TIMEOUT_S = 10.0
 """A connection that has not logged in by then is closed."""
 

@@ -6,8 +6,21 @@ They mirror proto/cim.proto, where each field is explained. Protobuf classes sto
 from typing import NamedTuple
 
 
+class Target(NamedTuple):
+    """A user an entry concerns."""
+
+    user: int
+    name: str
+
+
+class Reaction(NamedTuple):
+    emoji: str
+    users: int
+    mine: bool = False
+
+
 class Entry(NamedTuple):
-    """One entry of a conversation's log."""
+    """One entry of a conversation's log. `edited` and `reactions` stand only where the present state was asked for."""
 
     seq: int
     sender: int
@@ -19,6 +32,16 @@ class Entry(NamedTuple):
     kind: int = 0
     unverified: bool = False
     message_id: str = ""
+    ref: int = 0
+    targets: tuple[Target, ...] = ()
+    role: str = ""
+    topic: str = ""
+    removed: bool = False
+    history: str = ""
+    invite: str = ""
+    recalled: bool = False
+    edited: int = 0
+    reactions: tuple[Reaction, ...] = ()
 
     @property
     def client_msg_id(self) -> str:
@@ -32,6 +55,7 @@ class Login(NamedTuple):
     protocol: int = 2
     client: str = ""
     ephemeral: bool = False
+    returning: bool = False
 
 
 class LoginOk(NamedTuple):
@@ -71,6 +95,24 @@ class Send(NamedTuple):
     n: int
     after: int
     text: str
+    reply_to: int = 0
+
+
+class Change(NamedTuple):
+    """A state entry a client asks for; `kind` is a `kinds.Kind`."""
+
+    conversation: str
+    n: int
+    after: int
+    kind: int
+    text: str = ""
+    ref: int = 0
+    targets: tuple[int, ...] = ()
+    role: str = ""
+    topic: str = ""
+    removed: bool = False
+    history: str = ""
+    invite: str = ""
 
 
 class Ack(NamedTuple):
@@ -121,6 +163,8 @@ class Page(NamedTuple):
     entries: tuple[Entry, ...]
     request: int = 0
     gaps: tuple[Range, ...] = ()
+    rewound: bool = False
+    left: bool = False
 
 
 class Pull(NamedTuple):
@@ -128,6 +172,10 @@ class Pull(NamedTuple):
     conversation: str
     before: int
     limit: int
+    after: int = 0
+    time_ms: int = 0
+    forward: bool = False
+    current: bool = False
 
 
 class Cursor(NamedTuple):
@@ -148,6 +196,15 @@ class Conversation(NamedTuple):
     start: int
     peer: int = 0
     title: str = ""
+    topic: str = ""
+    role: str = ""
+    unread: int = 0
+    read: int = 0
+    active_ms: int = 0
+    members: int = 0
+    dissolved: bool = False
+    pinned: bool = False
+    muted: bool = False
 
 
 class Conversations(NamedTuple):
@@ -188,6 +245,112 @@ class Failed(NamedTuple):
     message: str
     conversation: str = ""
     after_ms: int = 0
+    seq: int = 0
+
+
+class Done(NamedTuple):
+    request: int
+
+
+class Signal(NamedTuple):
+    """Best effort, never stored; `kind` is a `kinds.Signal`."""
+
+    conversation: str
+    kind: int
+    user: int = 0
+    name: str = ""
+    seq: int = 0
+
+
+class Read(NamedTuple):
+    request: int
+    conversation: str
+    seq: int
+
+
+class Members(NamedTuple):
+    request: int
+    conversation: str
+    after: int = 0
+    limit: int = 0
+    reads: bool = False
+
+
+class Member(NamedTuple):
+    user: int
+    name: str
+    role: str
+    read: int = 0
+
+
+class MemberList(NamedTuple):
+    request: int
+    members: tuple[Member, ...]
+    more: bool
+
+
+class Devices(NamedTuple):
+    request: int
+
+
+class Device(NamedTuple):
+    id: str
+    seen_ms: int
+    online: bool
+    ephemeral: bool = False
+    current: bool = False
+
+
+class DeviceList(NamedTuple):
+    request: int
+    devices: tuple[Device, ...]
+
+
+class LogoutDevice(NamedTuple):
+    request: int
+    device: str
+
+
+class Schedule(NamedTuple):
+    request: int
+    id: str
+    conversation: str
+    at_ms: int
+    text: str
+
+
+class Cancel(NamedTuple):
+    request: int
+    id: str
+
+
+class Schedules(NamedTuple):
+    request: int
+
+
+class ScheduleList(NamedTuple):
+    request: int
+    schedules: tuple[Schedule, ...]
+
+
+class Setting(NamedTuple):
+    request: int
+    conversation: str
+    name: str
+    on: bool
+
+
+class Presence(NamedTuple):
+    request: int
+    name: str
+
+
+class PresenceInfo(NamedTuple):
+    request: int
+    user: int
+    name: str
+    online: bool
+    seen_ms: int
 
 
 class LegacyLogin(NamedTuple):

@@ -1,14 +1,16 @@
 """Order and delivery on one server (I9 to I12), with a scripted store."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from cim_common.store.conversations import LogPage
+from cim_common.store.interest import Taken
+from cim_common.store.pages import LogPage
 from cim_common.wire import NEED_DATA, Connection, Limits, Role, codec
 from cim_common.wire import messages as m
-from cim_server.conversations import GAP_S, LINGER_S, Conversations
+from cim_common.wire.kinds import Kind
+from cim_server.conversations import GAP_S, LINGER_S, Conversations, Page
 from cim_server.pump import Pump
 
 
@@ -36,12 +38,15 @@ class Link:
 class Peer:
     """A channel that records what it would write, and its door."""
 
-    def __init__(self) -> None:
+    def __init__(self, user: int = 1) -> None:
         self.connection = Connection(Role.SERVER, Limits())
         self.client = Connection(Role.CLIENT, Limits())
         self.client.mark_logged_in()
         self.open = True
         self.door = self
+        self.session = self
+        self.user = user
+        self.answers: list[Page] = []
         self.pages: list[tuple[int, bool, list[int]]] = []
         self.failures: list[int] = []
         self.got: list[Any] = []
@@ -51,8 +56,9 @@ class Peer:
         while (event := self.client.next_event()) is not NEED_DATA:
             self.got.append(event)
 
-    def page(self, channel: Any, conversation: Any, end: int, head: int, live: bool, entries: Sequence[Any]) -> None:
-        self.pages.append((end, live, [seq for seq, _ in entries]))
+    def page(self, channel: Any, conversation: Any, page: Page) -> None:
+        self.pages.append((page.end, page.live, [seq for seq, _ in page.entries]))
+        self.answers.append(page)
 
     def failed(self, channel: Any, message: m.Failed) -> None:
         self.failures.append(message.code)
@@ -73,13 +79,13 @@ class World:
         peer = Peer()
         self.all.sync(peer, "lobby", head)  # type: ignore[arg-type]
         if self.link.asked:
-            self.link.answer("take", (head, 7))
+            self.link.answer("take", Taken(head, 7, 2, ()))
         assert peer.pages == [(head, True, [])]
         return peer
 
     def apply(self, *seqs: int, origin: Any = None) -> None:
         for seq in seqs:
-            self.all.apply("lobby", seq, entry(seq), origin)
+            self.all.apply("lobby", seq, entry(seq), 0, origin)
 
     def pass_time(self, seconds: float) -> None:
         self.pump.timers.run(self.pump.now + seconds)
@@ -93,7 +99,8 @@ def world() -> Iterator[World]:
 
 
 def page(head: int, *seqs: int) -> LogPage:
-    return LogPage(head, 7, 1, [(seq, entry(seq)) for seq in seqs])
+    end = seqs[-1] if seqs else head
+    return LogPage(head, 7, 1, 0, end, end < head, "member", [(seq, entry(seq)) for seq in seqs], ())
 
 
 def test_entries_go_out_in_order_once(world: World) -> None:
@@ -146,7 +153,7 @@ def test_what_comes_before_the_interest_is_known_is_kept(world: World) -> None:
     peer = Peer()
     world.all.sync(peer, "lobby", 3)  # type: ignore[arg-type]
     world.apply(5, 6)
-    world.link.answer("take", (5, 7))
+    world.link.answer("take", Taken(5, 7, 2, ()))
     world.link.answer("page_up", page(6, 4, 5, 6))
     assert peer.pages == [(6, True, [4, 5, 6])]
     world.apply(7)
@@ -216,3 +223,69 @@ def test_a_conversation_that_is_not_there(world: World) -> None:
     world.all.sync(peer, "d-3000000000-3000000001", 0)  # type: ignore[arg-type]
     world.link.answer("take", None)
     assert peer.failures == [1003]
+
+
+GROUP = "g-0123456789abcdef0123"
+
+
+def state_entry(seq: int, kind: Kind, sender: int, *targets: int) -> bytes:
+    change = m.Change(GROUP, seq, 0, kind, targets=targets)
+    content = codec.change_content(change, [m.Target(user, "x") for user in targets])
+    return codec.entry_bytes(codec.entry_meta(sender, "a", "d", seq, 1), content, seq)
+
+
+def in_group(world: World, peer: Peer, head: int, taken: bool) -> None:
+    world.all.sync(peer, GROUP, head)  # type: ignore[arg-type]
+    if taken:
+        world.link.answer("take", Taken(head, 7, 3, ()))
+    world.link.answer("page_up", page(head))
+
+
+def test_who_is_kicked_gets_the_kick_and_nothing_after_it(world: World) -> None:
+    kicked, other = Peer(5), Peer(6)
+    in_group(world, kicked, 3, True)
+    in_group(world, other, 3, False)
+    world.all.apply(GROUP, 5, entry(5))
+    world.all.apply(GROUP, 4, state_entry(4, Kind.KICKED, 6, 5), Kind.KICKED)
+    assert kicked.seqs == [4]
+    assert other.seqs == [4, 5]
+
+
+def test_a_page_read_before_a_kick_is_read_again(world: World) -> None:
+    kicked, other = Peer(5), Peer(6)
+    in_group(world, other, 3, True)
+    world.all.sync(kicked, GROUP, 2)  # type: ignore[arg-type]
+    world.all.apply(GROUP, 4, state_entry(4, Kind.LEFT, 5), Kind.LEFT)
+    world.all.apply(GROUP, 5, entry(5))
+    world.link.answer("page_up", page(3, 3))
+    assert kicked.pages == []
+    world.link.answer("page_up", page(5, 3, 4)._replace(role="left", more=False, end=4))
+    assert kicked.answers == [Page(4, 5, False, [(3, entry(3)), (4, entry(4))], (), False, True)]
+    world.all.apply(GROUP, 6, entry(6))
+    assert kicked.seqs == []
+
+
+def test_a_cursor_of_another_log_is_set_back(world: World) -> None:
+    world.live(9)
+    ahead, other = Peer(), Peer()
+    world.all.sync(ahead, "lobby", 12)  # type: ignore[arg-type]
+    world.link.answer("page_up", page(9))
+    assert ahead.answers[-1] == Page(9, 9, False, rewound=True)
+    world.all.sync(other, "lobby", 9, 5)  # type: ignore[arg-type]
+    world.link.answer("page_up", page(9)._replace(rewound_at=4))
+    assert other.answers[-1] == Page(4, 9, False, rewound=True)
+
+
+def test_a_log_that_went_back_is_told_to_everyone(world: World) -> None:
+    peer = world.live(9)
+    conversation = world.all.get("lobby")
+    assert conversation is not None
+    world.all.rewind(conversation, 6)
+    world.link.answer("rewind", (6, 8))
+    assert peer.answers[-1] == Page(6, 6, False, rewound=True)
+    world.apply(7)
+    assert peer.seqs == []
+    world.all.sync(peer, "lobby", 6, 8)  # type: ignore[arg-type]
+    world.link.answer("page_up", page(7, 7)._replace(incarnation=8))
+    world.apply(8)
+    assert peer.seqs == [8]

@@ -1,13 +1,15 @@
--- Append a batch of messages to their conversations' logs (I1 to I7).
+-- Append a batch of messages and changes to their conversations' logs (I1 to I7).
 --
--- KEYS  per message 5: log, conv, senders, interest, recent; one more, the idempotency key, when the
---       message's mode is not 0. All keys of one message share a slot; on a Redis Cluster one call holds
---       messages of one bucket only.
+-- KEYS  per message 5: log, conv, senders, interest, recent; then, when its mode is not 0, the idempotency
+--       key; then, when it has an op, 3: overlay, todo, due. All keys of one message share a slot; on a Redis
+--       Cluster one call holds messages of one bucket only.
 -- ARGV  1 now in ms by Redis' clock (as the caller knows it)
 --       2 ms one message costs its sender in a conversation, 3 ms of such cost allowed ahead
 --       4, 5 the same for a conversation as a whole
---       then 9 per message: conversation, user, "user:device", n, after, interest version known to the
---       caller, meta, content, mode (0: idempotent by n; otherwise the seconds the idempotency key lives)
+--       then 10 per message: conversation, user, "user:device", n, after, interest version known to the
+--       caller, meta, content, mode (0: idempotent by n; otherwise the seconds the idempotency key lives),
+--       op ("" for a text; otherwise JSON: what is changed (parts/changes.lua), or `fire`: the member of
+--       `due` that this text was scheduled as)
 -- Returns one reply per message:
 --       seq                                        stored now, nothing else to tell
 --       {"N", seq, todo, version, {server, generation, ...}}   stored now; interest newer than the caller's
@@ -16,29 +18,23 @@
 --       {"R", code, ms}                            not now
 --       {"U"}                                      cannot be told any more: the chain is trimmed or too long
 --       {"C"}                                      there is no such conversation yet
--- todo is 1 while the members' lists of a new conversation are not known to be written (I13).
+--       {"G"}                                      not scheduled any more: fired or cancelled, or edited since
+-- todo is 1 while the lists of members concerned are not known to be written (I13): field `t` names them.
 --
 -- A message's checks come before its first write. A sender record is "last n, last seq, refusal, cost":
 -- refusal is the code with which last n was refused, or 0; cost is when the sender's debt is paid (GCRA).
--- Seven commands at most for a new message of known interest.
+-- A stranger's refusal is kept in a key of its own for 10 minutes, as "n code". Seven commands at most for a
+-- new text of known interest.
 
-local NOT_A_MEMBER, BLOCKED, SUPERSEDED, ID_REUSED = 1005, 1006, 1007, 1008
+local SUPERSEDED, ID_REUSED = 1007, 1008
 local OUT_OF_ORDER, SENDER_LIMIT, CONVERSATION_LIMIT = 2002, 2003, 2004
 local MAX_STEPS = 64
 local RECENT_KEPT = 1000
+local STRANGERS_KEPT_S = 600
 
 local now = tonumber(ARGV[1])
 local sender_cost, sender_ahead = tonumber(ARGV[2]), tonumber(ARGV[3])
 local conversation_cost, conversation_ahead = tonumber(ARGV[4]), tonumber(ARGV[5])
-
-local function entry_at(log, seq)
-  local id = string.format('%.0f-0', seq)
-  local found = redis.call('XRANGE', log, id, id)
-  if #found == 0 then return nil end
-  local fields = {}
-  for i = 1, #found[1][2], 2 do fields[found[1][2][i]] = found[1][2][i + 1] end
-  return fields
-end
 
 -- A resent n: walk the device's chain back from its last entry (I4, I5, I6).
 local function known(log, n, seq, content, todo)
@@ -57,47 +53,90 @@ local function known(log, n, seq, content, todo)
   return {'U'}
 end
 
+-- What an earlier try of the same message has come to; nil when this is the first.
+local function earlier(keys, args, last_n, last_seq, refusal, todo)
+  local n, content = tonumber(args[4]), args[8]
+  if args[9] == '0' then
+    if n <= last_n then
+      if n == last_n and refusal ~= 0 then return {'X', refusal, 0} end
+      return known(keys[1], n, last_seq, content, todo)
+    end
+    if last_n < tonumber(args[5]) then return {'R', OUT_OF_ORDER, 0} end
+    return nil
+  end
+  local seq = tonumber(redis.call('GET', keys[6]) or 0)
+  if seq == 0 then return nil end
+  local entry = entry_at(keys[1], seq)
+  if entry and entry.t ~= content then return {'X', ID_REUSED, seq} end
+  return {'D', seq, todo}
+end
+
+-- Refuse, and remember it, so that a late copy is not accepted after the sender has (re)joined (I7).
+local function refuse(keys, args, code, has_role, last_seq, debt)
+  if args[9] == '0' then
+    if has_role then
+      redis.call('HSET', keys[3], args[3], string.format('%s %.0f %d %.1f', args[4], last_seq, code, debt))
+    else
+      redis.call('SET', keys[3] .. ':' .. args[3], args[4] .. ' ' .. code, 'EX', STRANGERS_KEPT_S)
+    end
+  end
+  return {'X', code, 0}
+end
+
+local function refused_as_stranger(keys, args)
+  local kept = redis.call('GET', keys[3] .. ':' .. args[3])
+  if not kept then return nil end
+  local n, code = string.match(kept, '^(%d+) (%d+)$')
+  if tonumber(args[4]) > tonumber(n) then return nil end
+  return {'X', args[4] == n and tonumber(code) or SUPERSEDED, 0}
+end
+
+-- Carry out what a rule has noted, and have the lists of those affected written (I13).
+local function apply_change(a, conversation, todo_key, waiting)
+  for _, command in ipairs(a.commands) do redis.call(unpack(command)) end
+  if #a.affected == 0 then return false end
+  set(a, 't', (waiting and waiting ~= '' and waiting .. ',' or '') .. table.concat(a.affected, ','))
+  redis.call('ZADD', todo_key, now, conversation)
+  redis.call('HINCRBY', a.conv, 'v', 1)
+  return true
+end
+
 local function append(keys, args)
-  local log, conv, senders, interest, recent, idempotency = unpack(keys)
-  local conversation, user, sender, n_text, after_text, version, meta, content, mode = unpack(args)
-  local head = redis.call('HMGET', conv, 'k', 'l', 'c', 'iv', 't', 'r', 'm:' .. user)
-  local kind, role = head[1], head[7]
-  if not kind then return {'C'} end
+  local log, conv, senders, interest, recent = unpack(keys, 1, 5)
+  local conversation, user, sender, n_text, version, content, mode = args[1], args[2], args[3], args[4], args[6],
+    args[8], args[9]
+  local op = args[10] ~= '' and cjson.decode(args[10]) or nil
+  local head = redis.call('HMGET', conv, 'k', 'l', 'c', 'iv', 't', 'r', 'x', 'm:' .. user, 'o:' .. user)
+  local exists = head[1] ~= false
+  if not exists and not (op and op.k == CREATED) then return {'C'} end
+  local kind = exists and head[1] or 'g'
   local todo = head[5] and 1 or 0
 
-  local n = tonumber(n_text)
   local record = redis.call('HGET', senders, sender)
   local last_n, last_seq, refusal, debt = 0, 0, 0, 0
   if record then
     local a, b, c, d = string.match(record, '^(%d+) (%d+) (%d+) ([%d.]+)$')
     last_n, last_seq, refusal, debt = tonumber(a), tonumber(b), tonumber(c), tonumber(d)
+  elseif kind == 'g' and exists and mode == '0' then
+    local reply = refused_as_stranger(keys, args)
+    if reply then return reply end
   end
+  local reply = earlier(keys, args, last_n, last_seq, refusal, todo)
+  if reply then return reply end
 
-  if mode == '0' then
-    if n <= last_n then
-      if n == last_n and refusal ~= 0 then return {'X', refusal, 0} end
-      return known(log, n, last_seq, content, todo)
-    end
-    if last_n < tonumber(after_text) then return {'R', OUT_OF_ORDER, 0} end
-  else
-    local seq = tonumber(redis.call('GET', idempotency) or 0)
-    if seq ~= 0 then
-      local entry = entry_at(log, seq)
-      if entry and entry.t ~= content then return {'X', ID_REUSED, seq} end
-      return {'D', seq, todo}
-    end
+  local extra = mode == '0' and 6 or 7
+  if op and op.fire and not redis.call('ZSCORE', keys[extra + 2], op.fire) then return {'G'} end
+  local a = {
+    user = user, member = member_of(head[8]), kind = kind, exists = exists, dissolved = head[7],
+    seq = tonumber(head[2] or 0) + 1, count = tonumber(head[3] or 0), op = op, log = log, conv = conv,
+    fields = {}, affected = {}, commands = {},
+  }
+  if op then
+    a.overlay = keys[extra]
+    a.members = tonumber(redis.call('HGET', conv, 'mc') or 0)
   end
-
-  local refused = nil
-  if role == 'b' then refused = BLOCKED
-  elseif kind ~= 'l' and not role then refused = NOT_A_MEMBER end
-  if refused then
-    -- Only members leave a trace: who is none of a direct conversation can never become one.
-    if role and mode == '0' then
-      redis.call('HSET', senders, sender, string.format('%.0f %.0f %d %.1f', n, last_seq, refused, debt))
-    end
-    return {'X', refused, 0}
-  end
+  local code = decide(a)
+  if code then return refuse(keys, args, code, kind ~= 'g' or head[8], last_seq, debt) end
 
   local busy = math.max(tonumber(head[6] or 0), now)
   if busy - now > conversation_ahead then
@@ -108,30 +147,36 @@ local function append(keys, args)
     return {'R', SENDER_LIMIT, math.ceil(debt - now - sender_ahead)}
   end
 
-  local seq = tonumber(head[2]) + 1
-  local seq_text = string.format('%.0f', seq)
-  local count = string.format('%.0f', tonumber(head[3]) + 1)
+  local seq, seq_text = a.seq, string.format('%.0f', a.seq)
+  local count = string.format('%.0f', a.count + (is_text(content) and 1 or 0))
   redis.call('XADD', log, seq_text .. '-0', 'n', n_text, 'p', string.format('%.0f', last_seq),
-    'c', count, 'm', meta, 't', content)
-  redis.call('HSET', conv, 'l', seq_text, 'c', count, 'r', string.format('%.1f', busy + conversation_cost))
-  if mode == '0' then last_n, last_seq = n, seq else redis.call('SET', idempotency, seq_text, 'EX', mode) end
+    'c', count, 'm', args[7], 't', content)
+  if op then
+    if op.fire then redis.call('ZREM', keys[extra + 2], op.fire) end
+    if apply_change(a, conversation, keys[extra + 1], head[5]) then todo = 1 end
+    set(a, 'mc', string.format('%.0f', a.members))
+  end
+  if is_text(content) then set(a, 'o:' .. user, string.format('%.0f', tonumber(head[9] or 0) + 1)) end
+  redis.call('HSET', conv, 'l', seq_text, 'c', count, 'r', string.format('%.1f', busy + conversation_cost),
+    unpack(a.fields))
+  if mode == '0' then last_n, last_seq = tonumber(n_text), seq else redis.call('SET', keys[6], seq_text, 'EX', mode) end
   redis.call('HSET', senders, sender,
     string.format('%.0f %.0f 0 %.1f', last_n, last_seq, debt + sender_cost))
   local counter = tonumber(redis.call('ZINCRBY', recent, 1, '#'))
   redis.call('ZADD', recent, counter, conversation)
   if counter % 256 == 0 then redis.call('ZREMRANGEBYRANK', recent, 0, -(RECENT_KEPT + 2)) end
 
-  if head[4] ~= version then
-    return {'N', seq, todo, head[4], redis.call('HGETALL', interest)}
+  if (head[4] or '0') ~= version then
+    return {'N', seq, todo, head[4] or '0', redis.call('HGETALL', interest)}
   end
   if todo == 1 then return {'N', seq, todo} end
   return seq
 end
 
 local replies, key = {}, 1
-for arg = 6, #ARGV, 9 do
-  local width = ARGV[arg + 8] == '0' and 5 or 6
-  replies[#replies + 1] = append({unpack(KEYS, key, key + width - 1)}, {unpack(ARGV, arg, arg + 8)})
+for arg = 6, #ARGV, 10 do
+  local width = 5 + (ARGV[arg + 8] == '0' and 0 or 1) + (ARGV[arg + 9] == '' and 0 or 3)
+  replies[#replies + 1] = append({unpack(KEYS, key, key + width - 1)}, {unpack(ARGV, arg, arg + 9)})
   key = key + width
 end
 return replies

@@ -4,16 +4,18 @@
 -- ARGV  conversation, now in ms, incarnation, then user and name of each member (one pair for one's notes)
 -- Returns 1 when it was created by this call, 0 when it existed.
 --
--- The `t` field and the todo entry say that the members' lists are still to be written.
+-- The `t` field names the members whose lists are still to be written, and the todo entry that there are such.
 
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-local fields = {'k', 'd', 'v', 1, 'l', 0, 'c', 0, 'f', 1, 'i', ARGV[3], 'iv', 0, 't', 1}
+local fields = {'k', 'd', 'v', 1, 'l', 0, 'c', 0, 'f', 1, 'i', ARGV[3], 'iv', 0}
+local users = {}
 for i = 4, #ARGV, 2 do
+  users[#users + 1] = ARGV[i]
   fields[#fields + 1] = 'm:' .. ARGV[i]
-  fields[#fields + 1] = 'm'
+  fields[#fields + 1] = 'm 1- 0 0'
   fields[#fields + 1] = 'n:' .. ARGV[i]
   fields[#fields + 1] = ARGV[i + 1]
 end
-redis.call('HSET', KEYS[1], unpack(fields))
+redis.call('HSET', KEYS[1], 't', table.concat(users, ','), 'mc', #users, unpack(fields))
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
 return 1

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from cim_common import ids
-from cim_common.store import conversations, interest, keys
+from cim_common.store import conversations, interest, keys, pages
 from cim_common.store.commit import MAX_WAIT_S, MAX_WAITING
 from cim_common.store.flow import StoreError, StoreUnavailable
 from cim_common.wire import codec
@@ -23,7 +23,7 @@ def now_ms() -> int:
 def test_seqs_are_gapless_and_in_the_order_of_n(committer: Any) -> None:
     answers = committer.commit(*[committer.append(n, n - 1, f"text {n}") for n in range(1, 6)])
     assert answers == [("STORED", seq, 0) for seq in range(1, 6)]
-    page = committer.store.run(conversations.page_up(DIRECT, 0))
+    page = committer.store.run(pages.page_up(DIRECT, 0))
     assert [codec.decode_entry(entry).text for _, entry in page.entries] == [f"text {n}" for n in range(1, 6)]
 
 
@@ -84,9 +84,9 @@ def test_a_chain_longer_than_the_walk_is_unresolved(committer: Any) -> None:
 
 def test_the_blocked_are_refused_and_stay_refused(committer: Any) -> None:
     committer.commit(committer.append(1, 0, "a"))
-    committer.store.command("HSET", keys.conv(DIRECT), f"m:{ALICE}", "b")
+    committer.store.command("HSET", keys.conv(DIRECT), f"m:{ALICE}", "b 1- 0 0")
     assert committer.commit(committer.append(2, 1, "b")) == [("REFUSED", 0, Code.BLOCKED)]
-    committer.store.command("HSET", keys.conv(DIRECT), f"m:{ALICE}", "m")
+    committer.store.command("HSET", keys.conv(DIRECT), f"m:{ALICE}", "m 1- 0 0")
     assert committer.commit(committer.append(2, 1, "b")) == [("REFUSED", 0, Code.BLOCKED)]
     assert committer.commit(committer.append(3, 2, "c")) == [("STORED", 2, 0)]
 

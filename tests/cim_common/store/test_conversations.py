@@ -3,7 +3,7 @@
 from typing import Any
 
 from cim_common import ids
-from cim_common.store import conversations, keys, sessions
+from cim_common.store import conversations, keys, marks, pages, sessions
 from cim_common.store.sessions import Session
 from cim_common.wire.codec import decode_entry
 from cim_common.wire.limits import MAX_LIST_PAGE, MAX_PAGE_BYTES, MAX_PAGE_ENTRIES
@@ -65,6 +65,8 @@ def test_where_a_device_begins(store: Any, committer: Any) -> None:
     assert start_of(store, BOB, "first", "lobby") == 1
     store.run(sessions.move_cursors(BOB, "first", Session("s1:e1", "first"), False, {DIRECT: 1}))
     assert start_of(store, BOB, "first", DIRECT) == 1
+    assert start_of(store, BOB, "second", DIRECT) == 0  # shown is not read
+    assert store.run(marks.move(BOB, DIRECT, 1)) == 1
     assert start_of(store, BOB, "second", DIRECT) == 1
     log_in(store, ALICE, "late", ephemeral=True)
     assert start_of(store, ALICE, "late", DIRECT) == 0  # the first device ALICE ever had
@@ -75,7 +77,7 @@ def test_pages_upwards_are_bounded_and_complete(store: Any, committer: Any) -> N
     committer.commit(*[committer.append(n, n - 1, f"{n} {text}") for n in range(1, 301)])
     above, seen = 0, []
     while True:
-        page = store.run(conversations.page_up(DIRECT, above))
+        page = store.run(pages.page_up(DIRECT, above))
         assert page.head == 300
         if not page.entries:
             break
@@ -89,12 +91,12 @@ def test_pages_upwards_are_bounded_and_complete(store: Any, committer: Any) -> N
 
 def test_pages_downwards(store: Any, committer: Any) -> None:
     committer.commit(*[committer.append(n, n - 1, str(n)) for n in range(1, 101)])
-    page = store.run(conversations.page_down(DIRECT, 2**53, 5))
+    page = store.run(pages.page_down(DIRECT, 2**53, 5))
     assert [seq for seq, _ in page.entries] == [100, 99, 98, 97, 96]
-    page = store.run(conversations.page_down(DIRECT, 3, 500))
+    page = store.run(pages.page_down(DIRECT, 3, 500))
     assert [seq for seq, _ in page.entries] == [2, 1]
-    assert store.run(conversations.page_down(DIRECT, 1, 5)).entries == []
-    assert store.run(conversations.page_up("d-unknown", 0)) is None
+    assert store.run(pages.page_down(DIRECT, 1, 5)).entries == []
+    assert store.run(pages.page_up("d-unknown", 0)) is None
 
 
 def test_who_may_take_part() -> None:

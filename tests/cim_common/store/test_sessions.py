@@ -40,7 +40,6 @@ def test_only_the_holder_moves_cursors_and_only_forward(store: Any) -> None:
     assert not store.run(sessions.move_cursors(ALICE, "d1", OLD, False, {"lobby": 9}))
     assert store.run(sessions.move_cursors(ALICE, "d1", NEW, False, {"lobby": 3, "other": 1}))
     assert store.command("HGETALL", keys.cursors(ALICE, "d1")) == [b"lobby", b"5", b"other", b"1"]
-    assert store.command("HGET", keys.marks(ALICE), "lobby") == b"5"
     assert store.command("TTL", keys.cursors(ALICE, "d1")) == -1
 
 

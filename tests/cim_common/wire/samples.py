@@ -13,25 +13,53 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 NUMBERS = st.integers(0, 2**53)
 SMALL = st.integers(0, 2**32 - 1)
 
-ENTRIES = st.builds(
-    m.Entry,
-    seq=NUMBERS, sender=NUMBERS, sender_name=TEXTS, device=TEXTS, n=NUMBERS, time_ms=NUMBERS, text=TEXTS,
-    kind=st.integers(0, 40), unverified=st.booleans(), message_id=TEXTS,
+_META: dict[str, st.SearchStrategy[Any]] = {
+    "seq": NUMBERS, "sender": NUMBERS, "sender_name": TEXTS, "device": TEXTS, "n": NUMBERS, "time_ms": NUMBERS,
+    "text": TEXTS, "unverified": st.booleans(), "message_id": TEXTS, "ref": NUMBERS,
+}  # fmt: skip
+ENTRIES = st.one_of(
+    st.builds(m.Entry, **_META),
+    st.builds(
+        m.Entry, **_META, kind=st.integers(1, 40),
+        targets=st.lists(st.builds(m.Target, NUMBERS, TEXTS), max_size=3).map(tuple), role=TEXTS, topic=TEXTS,
+        removed=st.booleans(), history=TEXTS, invite=TEXTS, recalled=st.booleans(), edited=NUMBERS,
+        reactions=st.lists(st.builds(m.Reaction, TEXTS, SMALL, st.booleans()), max_size=3).map(tuple),
+    ),
 )  # fmt: skip
 RANGES = st.builds(m.Range, NUMBERS, NUMBERS, SMALL)
-LISTED = st.builds(m.Conversation, TEXTS, NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS, TEXTS)
+LISTED = st.builds(
+    m.Conversation,
+    id=TEXTS, version=NUMBERS, head=NUMBERS, incarnation=NUMBERS, start=NUMBERS, peer=NUMBERS, title=TEXTS,
+    topic=TEXTS, role=TEXTS, unread=NUMBERS, read=NUMBERS, active_ms=NUMBERS, members=NUMBERS,
+    dissolved=st.booleans(), pinned=st.booleans(), muted=st.booleans(),
+)  # fmt: skip
+SCHEDULES = st.builds(m.Schedule, SMALL, TEXTS, TEXTS, NUMBERS, TEXTS)
 
 FROM_CLIENT: st.SearchStrategy[Any] = st.one_of(
     st.builds(m.Ping, NUMBERS),
     st.builds(m.Pong, NUMBERS, NUMBERS),
     st.builds(m.Resolve, SMALL, TEXTS),
-    st.builds(m.Send, TEXTS, NUMBERS, NUMBERS, TEXTS),
+    st.builds(m.Send, TEXTS, NUMBERS, NUMBERS, TEXTS, NUMBERS),
+    st.builds(
+        m.Change, TEXTS, NUMBERS, NUMBERS, SMALL, TEXTS, NUMBERS, st.lists(NUMBERS, max_size=3).map(tuple),
+        TEXTS, TEXTS, st.booleans(), TEXTS, TEXTS,
+    ),
     st.builds(m.Sync, TEXTS, NUMBERS, NUMBERS),
-    st.builds(m.Pull, SMALL, TEXTS, NUMBERS, SMALL),
+    st.builds(m.Pull, SMALL, TEXTS, NUMBERS, SMALL, NUMBERS, NUMBERS, st.booleans(), st.booleans()),
     st.builds(m.Cursor, TEXTS, NUMBERS),
     st.builds(m.List, SMALL, NUMBERS),
     st.builds(m.Hold, TEXTS),
-)
+    st.builds(m.Signal, TEXTS, SMALL),
+    st.builds(m.Read, SMALL, TEXTS, NUMBERS),
+    st.builds(m.Members, SMALL, TEXTS, NUMBERS, SMALL, st.booleans()),
+    st.builds(m.Devices, SMALL),
+    st.builds(m.LogoutDevice, SMALL, TEXTS),
+    SCHEDULES,
+    st.builds(m.Cancel, SMALL, TEXTS),
+    st.builds(m.Schedules, SMALL),
+    st.builds(m.Setting, SMALL, TEXTS, TEXTS, st.booleans()),
+    st.builds(m.Presence, SMALL, TEXTS),
+)  # fmt: skip
 """What a client sends once it is logged in. CLOSE ends all hearing, so it comes last."""
 
 FROM_SERVER: st.SearchStrategy[Any] = st.one_of(
@@ -45,17 +73,31 @@ FROM_SERVER: st.SearchStrategy[Any] = st.one_of(
     st.builds(m.Push, TEXTS, st.lists(ENTRIES, max_size=4).map(tuple)),
     st.builds(
         m.Page, TEXTS, NUMBERS, NUMBERS, NUMBERS, st.booleans(), st.lists(ENTRIES, max_size=4).map(tuple), SMALL,
-        st.lists(RANGES, max_size=3).map(tuple),
+        st.lists(RANGES, max_size=3).map(tuple), st.booleans(), st.booleans(),
     ),
     st.builds(m.Conversations, SMALL, st.lists(LISTED, max_size=4).map(tuple), NUMBERS, st.booleans()),
     st.builds(m.Head, TEXTS, NUMBERS),
     st.builds(m.ConversationsChanged, NUMBERS),
     st.builds(m.GoAway, SMALL, TEXTS, TEXTS, SMALL),
-    st.builds(m.Failed, SMALL, SMALL, TEXTS, TEXTS, SMALL),
+    st.builds(m.Failed, SMALL, SMALL, TEXTS, TEXTS, SMALL, NUMBERS),
+    st.builds(m.Done, SMALL),
+    st.builds(m.Signal, TEXTS, SMALL, NUMBERS, TEXTS, NUMBERS),
+    st.builds(
+        m.MemberList, SMALL, st.lists(st.builds(m.Member, NUMBERS, TEXTS, TEXTS, NUMBERS), max_size=3).map(tuple),
+        st.booleans(),
+    ),
+    st.builds(
+        m.DeviceList, SMALL,
+        st.lists(
+            st.builds(m.Device, TEXTS, NUMBERS, st.booleans(), st.booleans(), st.booleans()), max_size=3
+        ).map(tuple),
+    ),
+    st.builds(m.ScheduleList, SMALL, st.lists(SCHEDULES, max_size=3).map(tuple)),
+    st.builds(m.PresenceInfo, SMALL, NUMBERS, TEXTS, st.booleans(), NUMBERS),
 )  # fmt: skip
 
 CLOSES = st.builds(m.Close, SMALL, TEXTS)
-LOGINS = st.builds(m.Login, TEXTS, TEXTS, SMALL, TEXTS, st.booleans())
+LOGINS = st.builds(m.Login, TEXTS, TEXTS, SMALL, TEXTS, st.booleans(), st.booleans())
 WELCOMES = st.builds(m.LoginOk, NUMBERS, TEXTS, SMALL, NUMBERS, TEXTS, SMALL, SMALL, SMALL)
 
 LOGIN = m.Login("token", "d1", 2, "test", True)

@@ -21,15 +21,17 @@ def decoded(data: bytes, role: Role, state: State = State.LOGGED_IN) -> Any:
 
 
 def encoded(entry: m.Entry) -> bytes:
-    meta = codec.entry_meta(
-        entry.sender, entry.sender_name, entry.device, entry.n, entry.time_ms, entry.unverified, entry.message_id
-    )
-    return codec.entry_bytes(meta, codec.entry_content(entry.text, entry.kind), entry.seq)
+    return codec.encode_entry(entry)
 
 
 @given(samples.ENTRIES)
 def test_an_entry_comes_back_whole(entry: m.Entry) -> None:
     assert codec.decode_entry(encoded(entry)) == entry
+    meta = codec.entry_meta(
+        entry.sender, entry.sender_name, entry.device, entry.n, entry.time_ms, entry.unverified, entry.message_id
+    )
+    text = codec.entry_bytes(meta, codec.entry_content(entry.text, 0, entry.ref), entry.seq)
+    assert codec.decode_entry(text) == m.Entry(*entry[:7], 0, *entry[8:11])
     expected = entry.message_id or f"{entry.sender}:{entry.device}:{entry.n}"
     assert entry.client_msg_id == expected
 
@@ -54,8 +56,10 @@ def test_a_push_made_by_hand(conversation: str, entries: list[m.Entry]) -> None:
 @given(samples.TEXTS, samples.NUMBERS, st.booleans(), st.lists(samples.ENTRIES, max_size=5), samples.SMALL)
 def test_a_page_made_by_hand(text: str, number: int, live: bool, entries: list[m.Entry], request: int) -> None:
     gaps = (m.Range(1, 2, 3),)
-    data = codec.page_frame(text, number, number, number, live, [encoded(e) for e in entries], request, gaps)
-    assert decoded(data, Role.CLIENT) == m.Page(text, number, number, number, live, tuple(entries), request, gaps)
+    parts = [encoded(entry) for entry in entries]
+    data = codec.page_frame(text, number, number, number, live, parts, request, gaps, live, not live)
+    expected = m.Page(text, number, number, number, live, tuple(entries), request, gaps, live, not live)
+    assert decoded(data, Role.CLIENT) == expected
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))

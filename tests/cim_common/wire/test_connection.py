@@ -228,7 +228,10 @@ ONE_OF_EACH: list[Any] = [
     m.Sync("", 0, 0), m.Page("", 0, 0, 0, False, ()), m.Pull(0, "", 0, 0), m.Cursor("", 0), m.List(0, 0),
     m.Conversations(0, (), 0, False), m.Head("", 0), m.Hold(""), m.ConversationsChanged(0), m.GoAway(0, "", "", 0),
     m.Close(0), m.Failed(0, 0, ""), m.LegacyLogin(1, ""), m.LegacyMessage(1, "", 2, ("x",)), m.LegacyPing(),
-    m.LegacyOffline(1, "", 2, ("x",)),
+    m.LegacyOffline(1, "", 2, ("x",)), m.Change("", 0, 0, 1), m.Signal("", 1), m.Read(0, "", 0), m.Done(0),
+    m.Members(0, ""), m.MemberList(0, (), False), m.Devices(0), m.DeviceList(0, ()), m.LogoutDevice(0, ""),
+    m.Schedule(0, "", "", 0, ""), m.Cancel(0, ""), m.Schedules(0), m.ScheduleList(0, ()),
+    m.Setting(0, "", "", True), m.Presence(0, ""), m.PresenceInfo(0, 0, "", False, 0),
 ]  # fmt: skip
 
 
@@ -253,7 +256,7 @@ def test_every_cell_of_what_may_be_sent(role: Role, state: State, message: Any) 
 
 
 @pytest.mark.parametrize("state", [State.LOGGED_IN, State.FRESH])
-@pytest.mark.parametrize("command", [4, 15, 40, 127])
+@pytest.mark.parametrize("command", [4, 15, 56, 127])
 def test_unknown_commands_below_128_are_refused(state: State, command: int) -> None:
     _, server = samples.ends(state)
     server.receive_data(frame(cim_pb2.Frame(command=command).SerializeToString()))  # type: ignore[arg-type]

@@ -1,0 +1,53 @@
+-- How many texts of others stand up to a seq: what a read mark remembers, so that unread ones are a difference.
+--
+-- KEYS  conv, log (one slot)
+-- ARGV  user, seq of the new mark, seq and base of the old one
+-- Returns {seq, base}: of the new mark, or of one between when more than a thousand entries would have to be looked
+-- at (ask again from there); {} when the user may not read there.
+--
+-- base(seq) = texts up to seq - own texts up to seq. Own texts are counted between the mark and the nearer of head
+-- and old mark; each entry is so looked at once at most, however often marks move.
+
+local MOST = 1000
+local user, seq, old, base = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local head = redis.call('HMGET', KEYS[1], 'l', 'c', 'f', 'k', 'o:' .. user, 'm:' .. user)
+local member = member_of(head[6])
+if not head[1] or (head[4] ~= 'l' and not member) then return {} end
+local last, texts, own = tonumber(head[1]), tonumber(head[2]), tonumber(head[5] or 0)
+if member and member.base > base then base = member.base end
+if seq > last then seq = last end
+if seq <= old then return {old, base} end
+
+local function own_texts(from, to)
+  local found, at = 0, from
+  while at <= to do
+    local chunk = redis.call('XRANGE', KEYS[2], string.format('%.0f-0', at), string.format('%.0f-0', to), 'COUNT', 100)
+    if #chunk == 0 then break end
+    for _, item in ipairs(chunk) do
+      local fields = fields_of(item)
+      if is_text(fields.t) and string.format('%.0f', meta_number(fields.m, 2)) == user then found = found + 1 end
+    end
+    at = tonumber(string.match(chunk[#chunk][1], '^%d+')) + 1
+  end
+  return found
+end
+
+local function texts_up_to(at)
+  if at >= last then return texts end
+  local next_one = redis.call('XRANGE', KEYS[2], string.format('%.0f-0', at + 1), '+', 'COUNT', 1)
+  if #next_one == 0 then return texts end
+  local fields = fields_of(next_one[1])
+  return tonumber(fields.c) - (is_text(fields.t) and 1 or 0)
+end
+
+if last - seq <= MOST then
+  return {seq, texts_up_to(seq) - (own - own_texts(seq + 1, last))}
+end
+local from = math.max(old, tonumber(head[3]) - 1)
+if from > old then
+  -- Retention has passed over the old mark: what is gone counts as read.
+  base = math.max(base, texts_up_to(from) - own)
+end
+if seq - from > MOST then seq = from + MOST end
+local others = texts_up_to(seq) - texts_up_to(from) - own_texts(from + 1, seq)
+return {seq, base + math.max(others, 0)}

@@ -1,0 +1,286 @@
+-- Who may change what, and what a change writes: one function for each kind of `cim_common/wire/kinds.py`.
+--
+-- A rule gets the attempt `a` and returns a code that refuses it, or nil. It writes nothing itself: it notes
+-- fields of the conversation in `a.fields`, users whose lists change in `a.affected`, and further commands in
+-- `a.commands`, all carried out only when nothing has refused (I2).
+--
+-- a.user, a.member      the sender and its member record (nil: none)
+-- a.kind                d(irect), g(roup), l(obby)
+-- a.seq                 the seq the entry will have
+-- a.count, a.members    texts so far, members
+-- a.op                  what was asked: k (kind), ref, targets, role, text, topic, removed, history, invite, ...
+-- a.log, a.conv, a.overlay   keys
+
+local NOT_A_MEMBER, BLOCKED, FORBIDDEN = 1005, 1006, 1018
+local NO_SUCH_MESSAGE, ALREADY_A_MEMBER, BANNED, TOO_MANY_MEMBERS = 1019, 1020, 1021, 1022
+local DISSOLVED, TOO_MANY_REACTIONS, ID_TAKEN, THEY_ARE_NOT_MEMBERS = 1023, 1032, 1033, 1034
+local CREATED = 1
+local MAX_REACTIONS, MAX_PINS = 20, 50
+
+local RANK = {o = 3, a = 2, m = 1}
+local ROLES = {owner = 'o', admin = 'a', member = 'm'}
+
+local function rank(member) return member and RANK[member.role] or 0 end
+
+local function set(a, field, value)
+  a.fields[#a.fields + 1] = field
+  a.fields[#a.fields + 1] = value
+end
+
+local function set_member(a, user, member)
+  set(a, 'm:' .. user, record_of(member))
+  a.affected[#a.affected + 1] = user
+end
+
+local function targets_of(a)
+  if #a.op.targets == 0 then return {} end
+  local names = {}
+  for i, user in ipairs(a.op.targets) do names[i] = 'm:' .. user end
+  local records = redis.call('HMGET', a.conv, unpack(names))
+  local found = {}
+  for i, user in ipairs(a.op.targets) do found[i] = {user = user, member = member_of(records[i])} end
+  return found
+end
+
+-- Texts of others so far: the base of a member who joins now.
+local function base_for(a, user)
+  return a.count - tonumber(redis.call('HGET', a.conv, 'o:' .. user) or 0)
+end
+
+-- What an edit, a recall or a reaction concerns; nil when it is gone, no text, or recalled.
+local function text_at(a)
+  if a.op.ref < 1 or a.op.ref >= a.seq then return nil end
+  local entry = entry_at(a.log, a.op.ref)
+  if not entry or not is_text(entry.t) then return nil end
+  local state = redis.call('HGET', a.overlay, string.format('%.0f', a.op.ref))
+  if state and string.sub(state, 1, 1) == 'r' then return nil end
+  return entry
+end
+
+local function is_author(a, entry)
+  return string.format('%.0f', meta_number(entry.m, 2)) == a.user
+end
+
+local function overlay(a, field, value)
+  set(a, 'ov', 1)
+  a.commands[#a.commands + 1] = {'HSET', a.overlay, field, value}
+end
+
+local function remove(a, user, member, role)
+  if rank(member) > 0 then a.members = a.members - 1 end
+  member.role, member.spans = role, close_span(member.spans, a.seq)
+  set_member(a, user, member)
+end
+
+-- Who follows an owner that leaves: the admin, else the member, of longest standing; the lower id among equals.
+local function successor(a)
+  local all = redis.call('HGETALL', a.conv)
+  local best, user = nil, nil
+  for i = 1, #all, 2 do
+    if string.sub(all[i], 1, 2) == 'm:' and string.sub(all[i], 3) ~= a.user then
+      local member, id = member_of(all[i + 1]), string.sub(all[i], 3)
+      if rank(member) > 0 and (not best or rank(member) > rank(best) or (rank(member) == rank(best)
+        and (member.joined < best.joined or (member.joined == best.joined and tonumber(id) < tonumber(user))))) then
+        best, user = member, id
+      end
+    end
+  end
+  return user, best
+end
+
+local RULES = {}
+
+RULES[CREATED] = function(a)
+  if a.exists then return ID_TAKEN end
+  local op = a.op
+  for _, field in ipairs({{'k', 'g'}, {'f', 1}, {'i', op.incarnation}, {'iv', 0}, {'gn', op.text}, {'gt', op.topic},
+    {'gh', op.history}, {'gi', op.invite}}) do set(a, field[1], field[2]) end
+  set_member(a, a.user, {role = 'o', spans = '1-', base = 0, joined = 1})
+  a.members = 1
+  for _, user in ipairs(op.targets) do
+    if user ~= a.user then
+      set_member(a, user, {role = 'm', spans = '1-', base = 0, joined = 1})
+      a.members = a.members + 1
+    end
+  end
+end
+
+-- JOINED
+RULES[2] = function(a)
+  local policy = redis.call('HMGET', a.conv, 'gi', 'gh')
+  if policy[1] == 'admins' and rank(a.member) < 2 then return FORBIDDEN end
+  local joining, seen = 0, {}
+  for _, target in ipairs(targets_of(a)) do
+    local member = target.member or {role = 'l', spans = '-'}
+    if member.role == 'x' then return BANNED end
+    if rank(member) == 0 and not seen[target.user] then
+      seen[target.user] = true
+      joining = joining + 1
+      member.role, member.joined = 'm', a.seq
+      member.spans = policy[2] == 'all' and '1-' or open_span(member.spans, a.seq)
+      member.base = base_for(a, target.user)
+      set_member(a, target.user, member)
+    end
+  end
+  if joining == 0 then return ALREADY_A_MEMBER end
+  a.members = a.members + joining
+  if a.members > a.op.max_members then return TOO_MANY_MEMBERS end
+end
+
+-- LEFT
+RULES[3] = function(a)
+  if a.member.role == 'o' then
+    local user, member = successor(a)
+    if user then
+      member.role = 'o'
+      set_member(a, user, member)
+    else
+      set(a, 'x', 1)
+    end
+  end
+  remove(a, a.user, a.member, 'l')
+end
+
+-- KICKED
+RULES[4] = function(a)
+  for _, target in ipairs(targets_of(a)) do
+    if rank(target.member) == 0 then return THEY_ARE_NOT_MEMBERS end
+    if rank(a.member) < 2 or rank(a.member) <= rank(target.member) then return FORBIDDEN end
+    remove(a, target.user, target.member, 'l')
+  end
+end
+
+-- BANNED
+RULES[5] = function(a)
+  for _, target in ipairs(targets_of(a)) do
+    local member = target.member or {role = 'l', spans = '-', base = 0, joined = 0}
+    if rank(a.member) < 2 or rank(a.member) <= rank(member) then return FORBIDDEN end
+    remove(a, target.user, member, 'x')
+  end
+end
+
+-- UNBANNED
+RULES[6] = function(a)
+  if rank(a.member) < 2 then return FORBIDDEN end
+  for _, target in ipairs(targets_of(a)) do
+    if not target.member or target.member.role ~= 'x' then return THEY_ARE_NOT_MEMBERS end
+    target.member.role = 'l'
+    set_member(a, target.user, target.member)
+  end
+end
+
+-- ROLE
+RULES[7] = function(a)
+  local role, target = ROLES[a.op.role], targets_of(a)[1]
+  if a.member.role ~= 'o' or target.user == a.user then return FORBIDDEN end
+  if rank(target.member) == 0 then return THEY_ARE_NOT_MEMBERS end
+  target.member.role = role
+  set_member(a, target.user, target.member)
+  if role == 'o' then
+    a.member.role = 'a'
+    set_member(a, a.user, a.member)
+  end
+end
+
+-- RENAMED
+RULES[8] = function(a)
+  if rank(a.member) < 2 then return FORBIDDEN end
+  set(a, 'gn', a.op.text)
+  set(a, 'gt', a.op.topic)
+end
+
+-- DISSOLVED
+RULES[9] = function(a)
+  if a.member.role ~= 'o' then return FORBIDDEN end
+  set(a, 'x', 1)
+end
+
+-- EDITED
+RULES[10] = function(a)
+  local entry = text_at(a)
+  if not entry then return NO_SUCH_MESSAGE end
+  if not is_author(a, entry) then return FORBIDDEN end
+  overlay(a, string.format('%.0f', a.op.ref), string.format('e%.0f', a.seq))
+end
+
+-- RECALLED
+RULES[11] = function(a)
+  local entry = text_at(a)
+  if not entry then return NO_SUCH_MESSAGE end
+  if not is_author(a, entry) and (a.kind ~= 'g' or rank(a.member) < 2) then return FORBIDDEN end
+  overlay(a, string.format('%.0f', a.op.ref), string.format('r%.0f', a.seq))
+end
+
+-- REACTION: `x<ref>` lists the different ones, "ref\nemoji" counts users, "ref\nemoji\nuser" is one of them.
+RULES[12] = function(a)
+  if not text_at(a) then return NO_SUCH_MESSAGE end
+  local ref = string.format('%.0f', a.op.ref)
+  local count = ref .. '\n' .. a.op.text
+  local mine = count .. '\n' .. a.user
+  local there = redis.call('HEXISTS', a.overlay, mine) == 1
+  if there ~= a.op.removed then return end -- nothing to do; the entry says it again
+  if a.op.removed then
+    a.commands[#a.commands + 1] = {'HDEL', a.overlay, mine}
+    a.commands[#a.commands + 1] = {'HINCRBY', a.overlay, count, -1}
+    return
+  end
+  local different, known, listed = 0, false, redis.call('HGET', a.overlay, 'x' .. ref) or ''
+  for emoji in string.gmatch(listed, '[^\n]+') do
+    different = different + 1
+    known = known or emoji == a.op.text
+  end
+  if not known then
+    if different >= MAX_REACTIONS then return TOO_MANY_REACTIONS end
+    overlay(a, 'x' .. ref, listed .. a.op.text .. '\n')
+  end
+  overlay(a, mine, 1)
+  a.commands[#a.commands + 1] = {'HINCRBY', a.overlay, count, 1}
+end
+
+-- PINNED: the newest 50, oldest first.
+RULES[13] = function(a)
+  if a.kind == 'l' or (a.kind == 'g' and rank(a.member) < 2) then return FORBIDDEN end
+  if not text_at(a) then return NO_SUCH_MESSAGE end
+  local ref, pins = string.format('%.0f', a.op.ref), {}
+  for pin in string.gmatch(redis.call('HGET', a.overlay, 'pins') or '', '%d+') do
+    if pin ~= ref then pins[#pins + 1] = pin end
+  end
+  if not a.op.removed then pins[#pins + 1] = ref end
+  while #pins > MAX_PINS do table.remove(pins, 1) end
+  overlay(a, 'pins', table.concat(pins, ','))
+end
+
+-- BLOCKED, UNBLOCKED: in a direct conversation the other user's record.
+local function block(from, to)
+  return function(a)
+    local target = targets_of(a)[1]
+    if a.kind ~= 'd' or target.user == a.user or not target.member then return FORBIDDEN end
+    if target.member.role ~= from then return end -- nothing to do; the entry says it again
+    target.member.role = to
+    set_member(a, target.user, target.member)
+  end
+end
+RULES[14] = block('m', 'b')
+RULES[15] = block('b', 'm')
+
+-- NOTICE: the cluster's own, into a user's notes.
+RULES[16] = function(a) end
+
+local OF_GROUPS = {[2] = true, [3] = true, [4] = true, [5] = true, [6] = true, [7] = true, [8] = true, [9] = true}
+
+-- Whether the sender may write at all; the blocked may still unblock and block.
+local function may_write(a)
+  if a.dissolved then return DISSOLVED end
+  local kind_asked = a.op and a.op.k or 0
+  if a.kind == 'l' then
+    if a.member and a.member.role == 'b' then return BLOCKED end
+  elseif not a.member or a.member.role == 'l' then return NOT_A_MEMBER
+  elseif a.member.role == 'x' or (a.member.role == 'b' and kind_asked < 14) then return BLOCKED end
+  if OF_GROUPS[kind_asked] and a.kind ~= 'g' then return FORBIDDEN end
+end
+
+local function decide(a)
+  local rule = a.op and a.op.k and RULES[a.op.k]
+  if a.op and a.op.k == CREATED then return rule(a) end
+  return may_write(a) or (rule and rule(a))
+end

@@ -1,0 +1,48 @@
+-- Reading entries of a log. Fields of an entry: n, p (seq of the device's previous entry), c (texts so far),
+-- m (meta) and t (content), the last two protobuf as proto/cim.proto has them.
+
+local RECALLED_CONTENT = '\248\1\1' -- Entry.recalled = true
+
+local function varint(data, at)
+  local value, scale = 0, 1
+  while true do
+    local byte = string.byte(data, at)
+    value = value + (byte % 128) * scale
+    at = at + 1
+    if byte < 128 then return value, at end
+    scale = scale * 128
+  end
+end
+
+-- A number of an entry's meta: 2 is the sender, 6 the time in ms. 0 when it is not there.
+local function meta_number(meta, wanted)
+  local at = 1
+  while at <= #meta do
+    local tag, value, length
+    tag, at = varint(meta, at)
+    if tag % 8 == 0 then
+      value, at = varint(meta, at)
+      if math.floor(tag / 8) == wanted then return value end
+    else
+      length, at = varint(meta, at)
+      at = at + length
+    end
+  end
+  return 0
+end
+
+-- Kind 0 is not written: the content of a text begins with the tag of its text.
+local function is_text(content) return string.byte(content, 1) == 138 end
+
+local function fields_of(item)
+  local fields = {}
+  for i = 1, #item[2], 2 do fields[item[2][i]] = item[2][i + 1] end
+  return fields
+end
+
+local function entry_at(log, seq)
+  local id = string.format('%.0f-0', seq)
+  local found = redis.call('XRANGE', log, id, id)
+  if #found == 0 then return nil end
+  return fields_of(found[1])
+end

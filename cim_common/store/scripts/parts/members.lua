@@ -1,0 +1,44 @@
+-- Member records, field `m:<user>` of a conversation: "role spans base joined".
+--
+-- role    o(wner), a(dmin), m(ember), b(locked: reads, but may not write), l (has left), x (banned from a group)
+-- spans   what the user may read: "12-40,57-", inclusive; an open one is being written to; "-" for nothing
+-- base    texts of others when the user joined: where counting unread ones begins
+-- joined  seq of the entry by which the user came in last
+
+local MAX_SPANS = 8 -- of a user who comes and goes more often the oldest are forgotten
+
+local function member_of(record)
+  if not record then return nil end
+  local role, spans, base, joined = string.match(record, '^(%a) (%S+) (%d+) (%d+)$')
+  return {role = role, spans = spans, base = tonumber(base), joined = tonumber(joined)}
+end
+
+local function record_of(member)
+  return string.format('%s %s %.0f %.0f', member.role, member.spans, member.base, member.joined)
+end
+
+local function takes_part(member)
+  return member ~= nil and (member.role == 'm' or member.role == 'a' or member.role == 'o')
+end
+
+local function open_span(spans, first)
+  local kept = {}
+  for span in string.gmatch(spans, '%d+%-%d+') do kept[#kept + 1] = span end
+  while #kept >= MAX_SPANS do table.remove(kept, 1) end
+  kept[#kept + 1] = string.format('%.0f-', first)
+  return table.concat(kept, ',')
+end
+
+local function close_span(spans, last)
+  if string.match(spans, '%d%-$') then return string.format('%s%.0f', spans, last) end
+  return spans
+end
+
+-- The spans as pairs of numbers; an open one ends at infinity.
+local function spans_of(spans)
+  local found = {}
+  for first, last in string.gmatch(spans, '(%d+)%-(%d*)') do
+    found[#found + 1] = {tonumber(first), last == '' and math.huge or tonumber(last)}
+  end
+  return found
+end

@@ -1,0 +1,13 @@
+-- A log is shorter than somebody knows it: it is another one from here on (I22).
+--
+-- KEYS  conv
+-- ARGV  incarnation as the caller knows it, the new one
+-- Returns {last seq, incarnation}, or {} when there is no such conversation.
+--
+-- `rw` remembers where the log was found to end: what stood above it is gone, what comes there is new.
+
+local head = redis.call('HMGET', KEYS[1], 'l', 'i')
+if not head[1] then return {} end
+if head[2] ~= ARGV[1] then return {tonumber(head[1]), tonumber(head[2])} end
+redis.call('HSET', KEYS[1], 'i', ARGV[2], 'rw', head[1])
+return {tonumber(head[1]), tonumber(ARGV[2])}

@@ -1,0 +1,216 @@
+"""Groups, blocks, edits, recalls and reactions through the append script, on a real Redis (I2, I13, I19, I20)."""
+
+import time
+from typing import Any
+
+import pytest
+
+from cim_common import accept, changes, ids
+from cim_common.accept import Append
+from cim_common.store import conversations, keys, members, pages
+from cim_common.wire import codec
+from cim_common.wire.codes import Code
+from cim_common.wire.kinds import Kind
+from cim_common.wire.messages import Change
+
+ALICE, BOB = ids.MIN_USER_ID + 5, ids.MIN_USER_ID + 9
+CAROL, DAVE = ids.MIN_USER_ID + 11, ids.MIN_USER_ID + 12
+DIRECT = ids.direct(ALICE, BOB)
+GROUP = "g-0123456789abcdef0123"
+NAMES = {ALICE: "alice", BOB: "bob", CAROL: "carol", DAVE: "dave"}
+
+
+class World:
+    """Users who write and change; each with one device and rising numbers."""
+
+    def __init__(self, committer: Any) -> None:
+        self.committer = committer
+        self.store = committer.store
+        for user, name in NAMES.items():
+            self.store.command("HSET", keys.user(user), "name", name)
+        self.n = 0
+
+    def append(self, user: int, change: Change | None, text: str, conversation: str) -> Append:
+        self.n += 1
+        content, op, kind = accept.content_of(text), b"", 0
+        if change is not None:
+            change = changes.completed(change)
+            assert changes.refusal(change) is None
+            content = changes.content_of(change, [NAMES[user] for user in change.targets])
+            op, kind = changes.op_of(change), change.kind
+        return Append(
+            self.committer.owner, conversation, accept.sender_argument(user, "d1"), self.n, 0,
+            codec.entry_meta(user, NAMES[user], "d1", self.n, 1), content, time.monotonic(), None, op, kind,
+        )  # fmt: skip
+
+    def say(self, user: int, text: str, conversation: str = GROUP) -> int:
+        """The seq, or minus the code of the refusal."""
+        return self._outcome(self.append(user, None, text, conversation))
+
+    def change(self, user: int, kind: Kind, conversation: str = GROUP, **fields: Any) -> int:
+        return self._outcome(self.append(user, Change(conversation, 0, 0, kind, **fields), "", conversation))
+
+    def _outcome(self, append: Append) -> int:
+        self.committer.commit(append)
+        return append.seq if append.status.name == "STORED" else -append.code
+
+    def members(self) -> dict[str, str]:
+        found, _ = self.store.run(members.page(GROUP, 0, 500, False))
+        return {member.name: member.role for member in found}
+
+    def texts(self, user: int, above: int = 0) -> list[str]:
+        page = self.store.run(pages.page_up(GROUP, above, user))
+        return [codec.decode_entry(entry).text for _, entry in page.entries]
+
+
+@pytest.fixture
+def world(committer: Any) -> World:
+    made = World(committer)
+    assert made.change(ALICE, Kind.CREATED, text="ops", targets=(BOB, CAROL)) == 1
+    return made
+
+
+def test_a_group_is_made_with_its_members_and_stands_in_their_lists(world: World) -> None:
+    assert world.members() == {"alice": "owner", "bob": "member", "carol": "member"}
+    for user in (ALICE, BOB, CAROL):
+        listed, _, _ = world.store.run(conversations.list_since(user, "d1", 0))
+        assert [(item.id, item.title, item.members) for item in listed[1:]] == [(GROUP, "ops", 3)]
+    assert world.store.command("HGET", keys.conv(GROUP), "t") is None
+    assert world.change(DAVE, Kind.CREATED, text="mine") == -Code.ID_TAKEN
+
+
+def test_only_members_write_and_read(world: World) -> None:
+    assert world.say(BOB, "hello") == 2
+    assert world.say(DAVE, "let me in") == -Code.NOT_A_MEMBER
+    assert world.store.run(pages.page_up(GROUP, 0, DAVE)) == pages.NotReadable(Code.NOT_A_MEMBER)
+    assert world.texts(CAROL) == ["ops", "hello"]
+
+
+def test_a_strangers_refusal_outlives_his_joining(world: World) -> None:
+    early = world.append(DAVE, None, "too early", GROUP)
+    world.committer.commit(early)
+    assert world.change(ALICE, Kind.JOINED, targets=(DAVE,)) == 2
+    late = world.append(DAVE, None, "too early", GROUP)
+    late.n = early.n
+    assert world._outcome(late) == -Code.NOT_A_MEMBER
+    assert world.say(DAVE, "now") == 3
+
+
+def test_who_joins_reads_from_there_on(world: World) -> None:
+    world.say(ALICE, "before")
+    world.change(BOB, Kind.JOINED, targets=(DAVE,))
+    world.say(ALICE, "after")
+    page = world.store.run(pages.page_up(GROUP, 0, DAVE))
+    assert [codec.decode_entry(entry).text for _, entry in page.entries] == ["", "after"]
+    assert page.gaps == ((1, 2, Code.NOT_A_MEMBER),)
+
+
+def test_a_group_may_show_all_its_history(world: World) -> None:
+    world.committer.store.command("DEL", keys.conv(GROUP), keys.log(GROUP), keys.senders(GROUP))
+    world.change(ALICE, Kind.CREATED, text="open", history="all", invite="admins")
+    world.say(ALICE, "before")
+    assert world.change(ALICE, Kind.JOINED, targets=(DAVE,)) == 3
+    assert world.texts(DAVE) == ["open", "before", ""]
+    assert world.change(DAVE, Kind.JOINED, targets=(BOB,)) == -Code.FORBIDDEN
+
+
+def test_kick_leave_and_rejoin(world: World) -> None:
+    world.say(ALICE, "one")
+    assert world.change(ALICE, Kind.KICKED, targets=(BOB,)) == 3
+    assert world.say(BOB, "still here?") == -Code.NOT_A_MEMBER
+    world.say(ALICE, "behind his back")
+    page = world.store.run(pages.page_up(GROUP, 0, BOB))
+    assert (page.end, page.more, page.role) == (3, False, "left")
+    assert [codec.decode_entry(entry).text for _, entry in page.entries] == ["ops", "one", ""]
+    world.change(ALICE, Kind.JOINED, targets=(BOB,))
+    world.say(ALICE, "welcome back")
+    page = world.store.run(pages.page_up(GROUP, 3, BOB))
+    assert page.gaps == ((4, 4, Code.NOT_A_MEMBER),)
+    assert [seq for seq, _ in page.entries] == [5, 6]
+    down = world.store.run(pages.page_down(GROUP, 2**53, 50, BOB))
+    assert [seq for seq, _ in down.entries] == [6, 5, 3, 2, 1]
+    assert down.gaps == ((4, 4, Code.NOT_A_MEMBER),)
+    assert world.change(CAROL, Kind.LEFT) == 7
+    assert world.members() == {"alice": "owner", "bob": "member"}
+
+
+def test_who_may_kick_whom(world: World) -> None:
+    assert world.change(BOB, Kind.KICKED, targets=(CAROL,)) == -Code.FORBIDDEN
+    assert world.change(ALICE, Kind.KICKED, targets=(DAVE,)) == -Code.THEY_ARE_NOT_MEMBERS
+    world.change(ALICE, Kind.ROLE, targets=(BOB,), role="admin")
+    assert world.change(BOB, Kind.KICKED, targets=(ALICE,)) == -Code.FORBIDDEN
+    assert world.change(BOB, Kind.KICKED, targets=(CAROL,)) == 3
+
+
+def test_bans_and_their_end(world: World) -> None:
+    assert world.change(ALICE, Kind.BANNED, targets=(BOB, DAVE)) == 2
+    assert world.change(ALICE, Kind.JOINED, targets=(BOB,)) == -Code.BANNED
+    assert world.say(BOB, "x") == -Code.BLOCKED
+    assert world.members() == {"alice": "owner", "carol": "member"}
+    assert world.change(ALICE, Kind.UNBANNED, targets=(DAVE, BOB)) == 3
+    assert world.change(ALICE, Kind.JOINED, targets=(BOB, DAVE)) == 4
+    assert world.change(ALICE, Kind.JOINED, targets=(BOB,)) == -Code.ALREADY_A_MEMBER
+
+
+def test_an_owner_hands_over_leaves_and_dissolves(world: World) -> None:
+    world.change(ALICE, Kind.ROLE, targets=(CAROL,), role="owner")
+    assert world.members() == {"alice": "admin", "bob": "member", "carol": "owner"}
+    assert world.change(CAROL, Kind.LEFT) == 3
+    assert world.members() == {"alice": "owner", "bob": "member"}
+    assert world.change(BOB, Kind.DISSOLVED) == -Code.FORBIDDEN
+    assert world.change(ALICE, Kind.DISSOLVED) == 4
+    assert world.say(ALICE, "x") == -Code.DISSOLVED
+    assert world.texts(BOB)[0] == "ops"
+
+
+def test_a_block_stops_the_other_only(world: World) -> None:
+    assert world.say(ALICE, "hi", DIRECT) == 1
+    assert world.change(BOB, Kind.BLOCKED, DIRECT, targets=(ALICE,)) == 2
+    assert world.say(ALICE, "hello?", DIRECT) == -Code.BLOCKED
+    assert world.say(BOB, "quiet", DIRECT) == 3
+    assert world.change(ALICE, Kind.UNBLOCKED, DIRECT, targets=(ALICE,)) == -Code.FORBIDDEN
+    assert world.change(BOB, Kind.UNBLOCKED, DIRECT, targets=(ALICE,)) == 4
+    assert world.say(ALICE, "thanks", DIRECT) == 5
+
+
+def test_edits_recalls_and_reactions_are_what_history_shows(world: World) -> None:
+    first, second = world.say(ALICE, "helo"), world.say(BOB, "secret")
+    assert world.change(BOB, Kind.EDITED, ref=first, text="mine now") == -Code.FORBIDDEN
+    edit = world.change(ALICE, Kind.EDITED, ref=first, text="hello")
+    assert world.change(CAROL, Kind.RECALLED, ref=second) == -Code.FORBIDDEN
+    for user in (BOB, CAROL):
+        world.change(user, Kind.REACTION, ref=first, text="+1")
+    world.change(BOB, Kind.REACTION, ref=first, text="+1", removed=True)
+    world.change(BOB, Kind.REACTION, ref=first, text="👍")
+    assert world.change(ALICE, Kind.RECALLED, ref=second) > 0
+    assert world.change(BOB, Kind.EDITED, ref=second, text="x") == -Code.NO_SUCH_MESSAGE
+    assert world.change(BOB, Kind.EDITED, ref=edit, text="x") == -Code.NO_SUCH_MESSAGE
+    page = world.store.run(pages.page_down(GROUP, 2**53, 50, CAROL, current=True))
+    now = {entry.seq: entry for entry in (codec.decode_entry(data) for _, data in page.entries)}
+    assert (now[first].text, now[first].edited) == ("hello", edit)
+    assert sorted(now[first].reactions) == [("+1", 1, True), ("👍", 1, False)]
+    assert (now[second].text, now[second].recalled, now[second].sender_name) == ("", True, "bob")
+    trail = world.store.run(pages.page_up(GROUP, 0, CAROL))
+    as_written = {entry.seq: entry for entry in (codec.decode_entry(data) for _, data in trail.entries)}
+    assert (as_written[first].text, as_written[edit].ref, as_written[edit].text) == ("helo", first, "hello")
+    assert as_written[second].recalled
+
+
+def test_a_change_is_idempotent_like_a_message(world: World) -> None:
+    kick = world.append(ALICE, Change(GROUP, 0, 0, Kind.KICKED, targets=(BOB,)), "", GROUP)
+    world.committer.commit(kick)
+    again = world.append(ALICE, Change(GROUP, 0, 0, Kind.KICKED, targets=(BOB,)), "", GROUP)
+    other = world.append(ALICE, Change(GROUP, 0, 0, Kind.KICKED, targets=(CAROL,)), "", GROUP)
+    again.n = other.n = kick.n
+    world.committer.commit(again, other)
+    assert (again.status.name, again.seq) == ("KNOWN", kick.seq)
+    assert (other.status.name, other.code) == ("REFUSED", Code.ID_REUSED)
+    assert world.members() == {"alice": "owner", "carol": "member"}
+
+
+def test_history_by_time(world: World) -> None:
+    for at in (100, 200, 300):
+        append = world.append(ALICE, None, f"at {at}", GROUP)
+        append.meta = codec.entry_meta(ALICE, "alice", "d1", append.n, at)
+        world.committer.commit(append)
+    assert [world.store.run(pages.seq_at(GROUP, at)) for at in (0, 150, 300, 301)] == [0, 2, 3, 4]
