@@ -18,7 +18,7 @@ _META: dict[str, st.SearchStrategy[Any]] = {
     "text": TEXTS, "unverified": st.booleans(), "message_id": TEXTS, "ref": NUMBERS,
 }  # fmt: skip
 ENTRIES = st.one_of(
-    st.builds(m.Entry, **_META),
+    st.builds(lambda **fields: m.Entry(**fields), **_META),  # only these: builds() would make up the rest
     st.builds(
         m.Entry, **_META, kind=st.integers(1, 40),
         targets=st.lists(st.builds(m.Target, NUMBERS, TEXTS), max_size=3).map(tuple), role=TEXTS, topic=TEXTS,
@@ -49,7 +49,7 @@ FROM_CLIENT: st.SearchStrategy[Any] = st.one_of(
     st.builds(m.Cursor, TEXTS, NUMBERS),
     st.builds(m.List, SMALL, NUMBERS),
     st.builds(m.Hold, TEXTS),
-    st.builds(m.Signal, TEXTS, SMALL),
+    st.builds(m.Signal, TEXTS, SMALL, NUMBERS, TEXTS, NUMBERS),
     st.builds(m.Read, SMALL, TEXTS, NUMBERS),
     st.builds(m.Members, SMALL, TEXTS, NUMBERS, SMALL, st.booleans()),
     st.builds(m.Devices, SMALL),
