@@ -32,6 +32,10 @@ COVERED_ELSEWHERE = {
     "cim_common/registry/leases.py": "registry/test_contract.py",
     "cim_common/registry/zookeeper.py": "registry/test_contract.py",
     "cim_common/store/arrivals.py": "tests/system/test_legacy.py",
+    "cim_common/store/members.py": "store/test_changes.py",
+    "cim_common/store/pages.py": "store/test_changes.py, test_conversations.py",
+    "cim_common/store/rewinds.py": "tests/system/test_rewound.py, tests/cim_server/test_conversations.py",
+    "cim_common/wire/kinds.py": "tests/cim_common/test_changes.py",
     "cim_common/store/keys.py": "store/test_commit.py",
     "cim_common/store/flow.py": "every test of the store",
     "cim_common/store/push.py": "store/test_commit.py",
@@ -87,7 +91,24 @@ def test_sans_io_modules_do_no_io(path: Path) -> None:
 
 
 def test_keys_are_spelled_in_one_place() -> None:
-    prefixes = ("log:", "conv:", "snd:", "int:", "recent:", "todo:", "sess:", "convs:", "push:", "idem:", "cim:servers")
+    prefixes = (
+        "log:",
+        "conv:",
+        "snd:",
+        "int:",
+        "recent:",
+        "todo:",
+        "sess:",
+        "convs:",
+        "push:",
+        "idem:",
+        "cim:servers",
+        "ovl:",
+        "due:",
+        "sched:",
+        "set:",
+        "mark:",
+    )
     for path in modules():
         if name_of(path) == "cim_common/store/keys.py":
             continue
