@@ -32,6 +32,7 @@ is dropped.
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -125,6 +126,15 @@ def _event(fields: dict[str, Any]) -> Event:
     fields["members"] = tuple(fields.get("members", ()))
     fields["entries"] = tuple(Stored(*entry) for entry in fields.get("entries", ()))
     return Event(**{"user": "", "device": "", **fields})
+
+
+def reopen(path: Path) -> list[Event]:
+    """What a program that died has written, if anything; half a line at the end is cut off, so that more may follow."""
+    if not path.exists():
+        return []
+    whole = path.read_bytes().rpartition(b"\n")
+    os.truncate(path, len(whole[0] + whole[1]))
+    return parse((whole[0] + whole[1]).decode().splitlines(keepends=True))
 
 
 def read(folder: Path) -> list[list[Event]]:

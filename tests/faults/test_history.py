@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.faults.history import Recorder, Stored, content, parse, read
+from tests.faults.history import Recorder, Stored, content, parse, read, reopen
 
 KILLED = """
 import os, sys
@@ -40,6 +40,16 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
 
 def test_half_a_line_at_the_end_is_dropped() -> None:
     assert [event.kind for event in parse(['{"kind":"begin","t":1}\n', '{"kind":"fin'])] == ["begin"]
+
+
+def test_a_program_goes_on_in_the_file_of_its_last_run(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    assert reopen(path) == []
+    path.write_text('{"kind":"begin","t":1}\n{"kind":"fin')
+    assert [event.kind for event in reopen(path)] == ["begin"]
+    with path.open("a") as stream:
+        Recorder(stream, "alice", "a").record("resume")
+    assert [event.kind for event in read(tmp_path)[0]] == ["begin", "resume"]
 
 
 def test_long_texts_are_told_apart_by_their_digest() -> None:

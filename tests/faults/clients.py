@@ -1,0 +1,201 @@
+"""Real clients that talk, listen and write down what they did and saw (`history.py`): on the SDK, nothing below it.
+
+In a test they run as trio tasks (`participant`); as a program of its own one can be killed and started again:
+
+    python -m tests.faults.clients --route URL --history FOLDER --name erin --label erin-1 \\
+        --directory '{"alice": 2147483649}' [--data FOLDER]
+
+It talks until SIGTERM, then catches up and ends. The directory gives the user ids of those it talks to.
+"""
+
+import argparse
+import json
+import random
+import signal
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import trio
+
+from cim_client import CimError, Client, Message, Refused, Unavailable, connect
+from cim_common import ids
+from tests.faults.history import Event, Recorder, Stored, reopen
+
+MOST_OUTSTANDING = 32
+PAUSE_S = 0.1
+SETTLED_S = 20.0
+"""A send is given up after this; until then the SDK tries again."""
+
+CAUGHT_UP_S = 10.0
+"""How long after a fault a device may lack messages: the promise."""
+
+WHOLE_LOG = 1_000_000
+PASSWORD = "a password for faults"
+
+
+class Participant:
+    """One device: sends to its peers and the lobby, shows what it gets."""
+
+    def __init__(
+        self,
+        client: Client,
+        recorder: Recorder,
+        directory: Mapping[str, int],
+        rng: random.Random,
+        before: Iterable[Event] = (),
+    ) -> None:
+        self._client = client
+        self._recorder = recorder
+        self._rng = rng
+        self._by_name = rng.random() < 0.5
+        self._peers = {ids.direct(client.user_id, user): name for name, user in directory.items()}
+        self._outstanding = 0
+        self._n = 0
+        self._shown: dict[str, set[int]] = defaultdict(set)
+        self._starts: dict[str, int] = {}
+        for event in before:
+            if event.kind == "start":
+                self._starts[event.conversation] = event.seq
+            elif event.kind == "receive":
+                self._shown[event.conversation].add(event.seq)
+        self.acknowledged = 0
+
+    @property
+    def conversations(self) -> list[str]:
+        return [ids.LOBBY, *self._peers]
+
+    async def declare_starts(self) -> None:
+        """What is in the logs by now need not be shown, unless a run before this one has said where it starts."""
+        for conversation in self.conversations:
+            if conversation in self._starts:
+                continue
+            newest = await self._log(conversation, 1)
+            self._starts[conversation] = newest[0].seq if newest else 0
+            self._recorder.record("start", conversation=conversation, seq=self._starts[conversation])
+
+    async def _log(self, conversation: str, limit: int) -> list[Message]:
+        try:
+            return [message async for message in self._client.history(conversation, limit)]
+        except Refused:
+            return []
+
+    async def listen(self) -> None:
+        """Show what comes, until the client ends."""
+        async for message in self._client.messages():
+            self._recorder.receive(message.conversation, _stored(message))
+            self._shown[message.conversation].add(message.seq)
+
+    async def talk(self, stop: trio.Event, pause_s: float = PAUSE_S) -> None:
+        """Send now and then, without waiting for the answers, until told to stop; then wait for all of them."""
+        async with trio.open_nursery() as nursery:
+            while not stop.is_set():
+                for _ in range(min(self._rng.choice((1, 1, 1, 4)), MOST_OUTSTANDING - self._outstanding)):
+                    self._outstanding += 1
+                    nursery.start_soon(self._send, self._rng.choice(self.conversations))
+                with trio.move_on_after(self._rng.uniform(0.5, 1.5) * pause_s):
+                    await stop.wait()
+
+    async def _send(self, conversation: str) -> None:
+        n = self._n = max(self._n + 1, time.monotonic_ns())
+        text = f"{self._recorder.user} {self._recorder.device} {n}" + "." * self._rng.choice((0, 0, 100))
+        to = self._peers[conversation] if self._by_name and conversation in self._peers else conversation
+        self._recorder.send(conversation, n, text)
+        try:
+            receipt = await self._client.send(to, text, timeout_s=SETTLED_S)
+        except Refused as refused:
+            self._recorder.record("nack", n=n, text=str(refused))
+        except CimError as error:
+            self._recorder.record("unknown", n=n, text=str(error))
+        else:
+            self._recorder.ack(receipt.conversation, n, receipt.seq, receipt.client_msg_id)
+            self.acknowledged += 1
+        finally:
+            self._outstanding -= 1
+
+    async def catch_up(self, timeout_s: float = CAUGHT_UP_S) -> None:
+        """Read every log again, and wait until all that stands there is shown; write down both, in time or not."""
+        since = time.monotonic_ns()
+        with trio.move_on_after(timeout_s):
+            for conversation in self.conversations:
+                begun = time.monotonic_ns()
+                found = await self._whole_log(conversation)
+                self._recorder.history(conversation, 1, begun, map(_stored, found))
+                start = self._starts.get(conversation, 0)
+                owed = {message.seq for message in found if message.seq > start and not self._is_mine(message)}
+                while not owed <= self._shown[conversation]:
+                    await trio.sleep(0.02)
+        self._recorder.record("final", since=since)
+
+    async def _whole_log(self, conversation: str) -> list[Message]:
+        while True:
+            try:
+                return await self._log(conversation, WHOLE_LOG)
+            except Unavailable:
+                await trio.sleep(0.1)
+
+    def _is_mine(self, message: Message) -> bool:
+        return message.client_msg_id.startswith(f"{self._client.user_id}:{self._client.device}:")
+
+
+def _stored(message: Message) -> Stored:
+    return Stored(message.seq, message.client_msg_id, message.sender, message.text)
+
+
+@asynccontextmanager
+async def participant(
+    route: str,
+    folder: Path,
+    name: str,
+    label: str,
+    directory: Mapping[str, int],
+    seed: int,
+    data_dir: Path | None = None,
+) -> AsyncIterator[Participant]:
+    """A device that is connected and listens; it goes on where an earlier run with the same `data_dir` died."""
+    path = folder / f"{label}.jsonl"
+    before = reopen(path)
+    with path.open("a", encoding="utf-8") as stream:
+        recorder = Recorder(stream, name, label)
+        recorder.record("resume" if before else "begin")
+        async with connect(route, name=name, password=PASSWORD, register=True, data_dir=data_dir) as client:
+            made = Participant(client, recorder, directory, random.Random(f"{seed} {label}"), before)
+            await made.declare_starts()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(made.listen)
+                yield made
+                nursery.cancel_scope.cancel()
+
+
+async def main(options: argparse.Namespace) -> None:
+    """One device as a program."""
+    stop = trio.Event()
+
+    async def wait_for_the_end() -> None:
+        with trio.open_signal_receiver(signal.SIGTERM) as signals:
+            async for _ in signals:
+                stop.set()
+                return
+
+    directory = json.loads(options.directory)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wait_for_the_end)
+        async with participant(
+            options.route, options.history, options.name, options.label, directory, options.seed, options.data
+        ) as made:  # fmt: skip
+            await made.talk(stop)
+            await made.catch_up()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--route", required=True)
+    parser.add_argument("--history", type=Path, required=True)
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--label", required=True)
+    parser.add_argument("--directory", required=True)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--seed", type=int, default=1)
+    trio.run(main, parser.parse_args())

@@ -1,0 +1,206 @@
+"""Hunts for broken promises: a real cluster under random faults, clients that talk all the while, and the checker.
+
+    python -m tests.faults.hunt --seconds 300 --seed 7 [--keep FOLDER]
+
+Servers, route and Redis are killed or frozen, and so is a client program, at seeded random moments. When the last
+fault has ended and all sends are settled, every device has 10 s to catch up; then the whole history is judged.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import trio
+
+from cim_client import connect
+from cim_common import ids
+from tests.faults.checker import check
+from tests.faults.clients import PASSWORD, Participant, participant
+from tests.faults.history import Recorder, read
+from tests.faults.judgement import Finding
+from tests.real_servers import SLOWNESS, eventually_async
+from tests.system.cluster import Cluster
+
+DEVICES = [("alice", "alice-1"), ("alice", "alice-2"), ("bob", "bob-1"), ("carol", "carol-1")]
+PROGRAM = "dave"
+"""A user whose client is a program of its own and gets killed too."""
+
+USERS = sorted({name for name, _ in DEVICES} | {PROGRAM})
+CHILDREN = ("s1", "s2", "route", "redis")
+FAULTS = [*((kind, child) for kind in ("kill", "freeze") for child in CHILDREN), ("kill", PROGRAM)]
+FROZEN_S = (0.2, 2.0)
+
+
+class Program:
+    """A client as a process, with a data folder."""
+
+    def __init__(self, cluster: Cluster, folder: Path, directory: Mapping[str, int], seed: int) -> None:
+        self._command = [
+            sys.executable, "-m", "tests.faults.clients", "--route", cluster.route, "--history", str(folder),
+            "--name", PROGRAM, "--label", f"{PROGRAM}-1", "--directory", json.dumps(others(directory, PROGRAM)),
+            "--data", str(folder / "data"), "--seed", str(seed),
+        ]  # fmt: skip
+        self._process = subprocess.Popen(self._command)
+
+    def kill(self) -> None:
+        """SIGKILL, and start it again."""
+        self._process.kill()
+        self._process.wait()
+        self._process = subprocess.Popen(self._command)
+
+    async def finish(self) -> None:
+        """Have it settle what it sent, catch up and end."""
+        self._process.terminate()
+        await eventually_async(lambda: self._process.poll() is not None, 60)
+        assert self._process.returncode == 0
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+class Faults:
+    """What happens to a cluster and a client: every kind of fault in turn, shuffled anew each time."""
+
+    def __init__(self, cluster: Cluster, program: Program, rng: random.Random) -> None:
+        self._cluster = cluster
+        self._program = program
+        self._rng = rng
+        self._deck: list[tuple[str, str]] = []
+        self.done: Counter[str] = Counter()
+
+    async def run(self, seconds: float) -> None:
+        """One fault after the other, sometimes two at once; returns when the last has ended."""
+        end = trio.current_time() + seconds
+        while trio.current_time() < end:
+            async with trio.open_nursery() as nursery:
+                for _ in range(self._rng.choice((1, 1, 2))):
+                    nursery.start_soon(self._strike, *self._draw())
+            await trio.sleep(self._rng.uniform(0.3, 1.5))
+        await eventually_async(lambda: all(map(self._is_up, CHILDREN)), 30)
+
+    def _draw(self) -> tuple[str, str]:
+        if not self._deck:
+            self._deck = list(FAULTS)
+            self._rng.shuffle(self._deck)
+        return self._deck.pop()
+
+    async def _strike(self, kind: str, victim: str) -> None:
+        self.done[f"{kind} {victim}"] += 1
+        if victim == PROGRAM:
+            await trio.to_thread.run_sync(self._program.kill)
+            return
+        frozen_s = self._rng.uniform(*FROZEN_S)
+        await eventually_async(lambda: self._is_up(victim), 30)
+        pid = self._cluster.pid_of(victim)
+        if kind == "kill":
+            os.kill(pid, signal.SIGKILL)
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)
+            await trio.sleep(frozen_s)
+            os.kill(pid, signal.SIGCONT)
+
+    def _is_up(self, child: str) -> bool:
+        return _lives(self._cluster.pid_of(child))
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def others(directory: Mapping[str, int], name: str) -> dict[str, int]:
+    return {other: user for other, user in directory.items() if other != name}
+
+
+async def enrol(cluster: Cluster) -> dict[str, int]:
+    """An account for everybody: name -> user id."""
+    directory: dict[str, int] = {}
+    for name in USERS:
+        async with connect(cluster.route, name=name, password=PASSWORD, register=True) as client:
+            directory[name] = client.user_id
+    return directory
+
+
+def declare(folder: Path, directory: Mapping[str, int]) -> None:
+    """Who takes part in what; every entry of these logs is a message that somebody records."""
+    with (folder / "members.jsonl").open("w") as stream:
+        recorder = Recorder(stream, "", "")
+        recorder.record("members", conversation=ids.LOBBY, complete=True)
+        for name in USERS:
+            for other in USERS[USERS.index(name) + 1 :]:
+                conversation = ids.direct(directory[name], directory[other])
+                recorder.record("members", conversation=conversation, members=(name, other), complete=True)
+
+
+async def hunt(cluster: Cluster, folder: Path, seconds: float, seed: int) -> Counter[str]:
+    """Let everybody talk through `seconds` of faults; returns the faults. The history is in the folder."""
+    directory = await enrol(cluster)
+    declare(folder, directory)
+    program = Program(cluster, folder, directory, seed)
+    try:
+        async with AsyncExitStack() as stack:
+            talking: list[Participant] = []
+            for name, label in DEVICES:
+                people = participant(cluster.route, folder, name, label, others(directory, name), seed)
+                talking.append(await stack.enter_async_context(people))
+            faults = Faults(cluster, program, random.Random(seed))
+            stop = trio.Event()
+            async with trio.open_nursery() as nursery:
+                for device in talking:
+                    nursery.start_soon(device.talk, stop)
+                await faults.run(seconds)
+                stop.set()
+            await program.finish()
+            async with trio.open_nursery() as nursery:
+                for device in talking:
+                    nursery.start_soon(device.catch_up)
+    finally:
+        program.stop()
+    return faults.done
+
+
+def judge_folder(folder: Path) -> tuple[Counter[str], list[Finding]]:
+    """How many events of each kind there are, and what is wrong."""
+    histories = read(folder)
+    return Counter(event.kind for history in histories for event in history), check(histories)
+
+
+async def main(seconds: float, seed: int, folder: Path) -> int:
+    cluster = Cluster(folder)
+    try:
+        faults = await hunt(cluster, folder, seconds, seed)
+    finally:
+        cluster.stop()
+    begun = time.monotonic()
+    events, findings = judge_folder(folder)
+    print(f"faults: {dict(faults)}")
+    print(f"events: {dict(events)}, judged in {time.monotonic() - begun:.1f} s")
+    for finding in findings[:20]:
+        print(finding)
+    print(f"{len(findings)} findings")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="an empty folder for histories, logs and data")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        sys.exit(trio.run(main, options.seconds * SLOWNESS, options.seed, options.keep or Path(temporary)))
