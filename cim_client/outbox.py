@@ -3,11 +3,15 @@
 Each conversation has a lane of unsettled messages in the order of their numbers (I5). A message's `after` is the
 unsettled message before it; what was settled or given up is skipped. At most `WINDOW` of a lane are on the wire;
 a RETRY sends everything from that message on again, in order, after the time it names; so does a new connection.
+
+A message to a name waits until its conversation is known, and with it what was sent later to any direct
+conversation: it may be the same one, and a later message that overtakes would take its place for good (SUPERSEDED).
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
+from cim_common import ids
 from cim_common.wire.messages import Send
 
 WINDOW = 32
@@ -94,11 +98,15 @@ class Outbox:
     def frames(self, now: float) -> list[Send]:
         """What to write now."""
         sends: list[Send] = []
-        for lane in self._lanes.values():
+        first_unresolved = min((waiting[0].n for waiting in self._unresolved.values()), default=0)
+        for conversation, lane in self._lanes.items():
             if lane.paused_until > now:
                 continue
             after = 0
+            held_from = first_unresolved if ids.direct_users(conversation) is not None else 0
             for message in lane.waiting[:WINDOW]:
+                if 0 < held_from < message.n:
+                    break
                 if not message.sent:
                     message.sent = True
                     sends.append(Send(message.conversation, message.n, after, message.text))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from cim_client.outbox import WINDOW, Outbox, Outgoing, Settled
+from cim_common import ids
 
 
 class Numbers:
@@ -33,6 +34,17 @@ def test_each_message_names_the_unsettled_one_before_it() -> None:
     outbox = filled(4, iter(["a", "b", "a", "a"]))
     assert sorted(sent(outbox)) == [(1, 0), (2, 0), (3, 1), (4, 3)]
     assert sent(outbox) == []
+
+
+def test_a_message_to_a_name_is_not_overtaken_by_one_to_its_conversation() -> None:
+    outbox, numbers = Outbox(), Numbers()
+    direct = ids.direct(ids.MIN_USER_ID + 1, ids.MIN_USER_ID + 2)
+    outbox.add(numbers.message("bob"), None)
+    outbox.add(numbers.message(direct), direct)
+    outbox.add(numbers.message("lobby"), "lobby")
+    assert sent(outbox) == [(3, 0)]
+    outbox.resolved("bob", direct)
+    assert sent(outbox) == [(1, 0), (2, 1)]
 
 
 def test_the_window_moves_as_answers_come() -> None:

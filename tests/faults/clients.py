@@ -50,7 +50,6 @@ class Participant:
         self._client = client
         self._recorder = recorder
         self._rng = rng
-        self._by_name = rng.random() < 0.5
         self._peers = {ids.direct(client.user_id, user): name for name, user in directory.items()}
         self._outstanding = 0
         self._n = 0
@@ -101,7 +100,7 @@ class Participant:
     async def _send(self, conversation: str) -> None:
         n = self._n = max(self._n + 1, time.monotonic_ns())
         text = f"{self._recorder.user} {self._recorder.device} {n}" + "." * self._rng.choice((0, 0, 100))
-        to = self._peers[conversation] if self._by_name and conversation in self._peers else conversation
+        to = self._rng.choice((conversation, self._peers.get(conversation, conversation)))
         self._recorder.send(conversation, n, text)
         try:
             receipt = await self._client.send(to, text, timeout_s=SETTLED_S)
