@@ -39,6 +39,7 @@ from cim_server.conversations import Conversations
 from cim_server.legacy import LegacyDoor
 from cim_server.pump import Pump
 from cim_server.push_reader import PushReader
+from cim_server.reads import Reads
 from cim_server.redis_link import RedisLink
 from cim_server.requests import Requests
 from cim_server.sessions import Session, Sessions
@@ -90,6 +91,7 @@ class App:
         self.requests = Requests(
             self.pump, self.read_link, self.commit_link, self.commit, self.clock, self.sessions, self.conversations,
             Tokens(settings.secret), (settings.server_id, self.ref), self.legacy if settings.legacy else None,
+            (Reads(self.read_link),),
         )  # fmt: skip
         self.push_reader = PushReader(self.pump, settings.redis_url, self.ref, self._rung, self.audit.run_now)
         self.anti_entropy = AntiEntropy(

@@ -4,17 +4,16 @@ One table from message type to method. What needs the store runs as a flow whose
 comes; nothing here waits.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
 
-from cim_common import accept, changes, ids, names
+from cim_common import accept, changes, ids
 from cim_common.accept import Append, Status
-from cim_common.store import accounts, conversations, pages, sessions
+from cim_common.store import accounts, conversations, sessions
 from cim_common.store.clock import StoreClock
 from cim_common.store.flow import StoreError, StoreUnavailable
-from cim_common.store.pages import LogPage, NotReadable
 from cim_common.store.sessions import Session as SessionRecord
 from cim_common.tokens import TokenExpired, TokenForged, Tokens
 from cim_common.wire import codec
@@ -32,18 +31,14 @@ from cim_common.wire.messages import (
     Failed,
     Hold,
     LegacyLogin,
-    List,
     Login,
     LoginOk,
     Ping,
     Pong,
-    Pull,
-    Resolve,
-    Resolved,
     Send,
     Sync,
 )
-from cim_common.wire.messages import Conversations as ConversationsMessage
+from cim_server.answers import RETRY_MS, Part, fail
 from cim_server.channel import Channel, Door
 from cim_server.commit import CommitWorker
 from cim_server.conversations import Conversation, Conversations, Page
@@ -54,13 +49,15 @@ from cim_server.sessions import MAX_CONVERSATIONS, Session, Sessions
 log = structlog.get_logger()
 
 PROTOCOL = 2
-RETRY_MS = 1_000
 MAX_N = 2**53
 """Above this a number is no longer exact in the scripts."""
 
 
 class Requests:
-    """The door of v2 clients. `legacy` is the other one, or None where legacy clients are not served."""
+    """The door of v2 clients: logins, sends and syncs here, everything else in `parts`.
+
+    `legacy` is the other door, or None where legacy clients are not served.
+    """
 
     def __init__(
         self,
@@ -74,6 +71,7 @@ class Requests:
         tokens: Tokens,
         server: tuple[str, str],
         legacy: Door | None,
+        parts: Sequence[Part],
     ) -> None:
         self._pump = pump
         self._link = link
@@ -93,14 +91,13 @@ class Requests:
             Cursor: self._cursor,
             Sync: self._sync,
             Hold: self._hold,
-            Pull: self._pull,
-            List: self._list,
-            Resolve: self._resolve,
             Pong: self._pong,
             Login: self._login,
             LegacyLogin: self._legacy_login,
             Close: self._close,
         }
+        for part in parts:
+            self._table.update(part.table)
 
     def event(self, channel: Channel, event: Any) -> None:
         self._table[type(event)](channel, event)
@@ -254,12 +251,12 @@ class Requests:
     def _sync(self, channel: Channel, event: Sync) -> None:
         session: Session = channel.session
         if not conversations.may_take_part(event.conversation, session.user):
-            self._fail(channel, Failed(0, *_reason(Code.NO_SUCH_CONVERSATION), event.conversation))
+            fail(channel, 0, Code.NO_SUCH_CONVERSATION, event.conversation)
             return
         if session.conversations is None:
             session.conversations = set()
         if len(session.conversations) >= MAX_CONVERSATIONS and event.conversation not in session.conversations:
-            self._fail(channel, Failed(0, *_reason(Code.OVERLOADED), event.conversation, RETRY_MS))
+            fail(channel, 0, Code.OVERLOADED, event.conversation, RETRY_MS)
             return
         session.conversations.add(event.conversation)
         self._conversations.sync(channel, event.conversation, min(event.cursor, MAX_N), event.incarnation)
@@ -275,9 +272,6 @@ class Requests:
     def failed(self, channel: Channel, message: Failed) -> None:
         channel.enqueue(codec.encode(message))
 
-    def _fail(self, channel: Channel, message: Failed) -> None:
-        channel.enqueue(codec.encode(message))
-
     def _hold(self, channel: Channel, event: Hold) -> None:
         self._conversations.hold(channel, event.conversation)
 
@@ -286,74 +280,9 @@ class Requests:
         if session.conversations is not None and event.conversation in session.conversations:
             self._sessions.move_cursor(session, event.conversation, min(event.seq, MAX_N))
 
-    def _pull(self, channel: Channel, event: Pull) -> None:
-        session: Session = channel.session
-        if not conversations.may_take_part(event.conversation, session.user):
-            self._fail(channel, Failed(event.request, *_reason(Code.NO_SUCH_CONVERSATION), event.conversation))
-            return
-        flow = pages.asked_for(event, session.user)
-        self._link.run(flow, lambda page: self._pulled(channel, event, page))
-
-    def _pulled(self, channel: Channel, event: Pull, page: Any) -> None:
-        if page is None:
-            page = LogPage(0, 0, 1, 0, 1, False, "member", [], ())
-        if isinstance(page, NotReadable):
-            self._fail(channel, Failed(event.request, *_reason(page.code), event.conversation))
-        elif not isinstance(page, LogPage):
-            self._unavailable(channel, event.request, event.conversation)
-        else:
-            entries = [entry for _, entry in page.entries]
-            frame = codec.page_frame(
-                event.conversation, page.incarnation, page.end, page.head, False, entries, event.request, page.gaps
-            )
-            channel.enqueue(frame)
-
-    def _list(self, channel: Channel, event: List) -> None:
-        session: Session = channel.session
-        flow = conversations.list_since(session.user, session.device, event.since)
-        self._link.run(flow, lambda outcome: self._listed(channel, event, outcome))
-
-    def _listed(self, channel: Channel, event: List, outcome: Any) -> None:
-        if isinstance(outcome, StoreError | StoreUnavailable):
-            self._unavailable(channel, event.request)
-            return
-        listed, version, more = outcome
-        session: Session = channel.session
-        session.list_version = max(session.list_version, version)
-        channel.enqueue(codec.encode(ConversationsMessage(event.request, tuple(listed), version, more)))
-
-    def _resolve(self, channel: Channel, event: Resolve) -> None:
-        session: Session = channel.session
-        if event.name == ids.LOBBY:
-            channel.enqueue(codec.encode(Resolved(event.request, ids.LOBBY, 0, ids.LOBBY)))
-            return
-        try:
-            canonical = names.canonical(event.name)
-        except names.BadName:
-            self._fail(channel, Failed(event.request, *_reason(Code.NO_SUCH_USER)))
-            return
-        flow = accounts.by_name(canonical)
-        self._link.run(flow, lambda account: self._resolved(channel, session, event, account))
-
-    def _resolved(self, channel: Channel, session: Session, event: Resolve, account: Any) -> None:
-        if isinstance(account, StoreError | StoreUnavailable):
-            self._unavailable(channel, event.request)
-        elif account is None:
-            self._fail(channel, Failed(event.request, *_reason(Code.NO_SUCH_USER)))
-        else:
-            conversation = ids.direct(session.user, account.id)
-            channel.enqueue(codec.encode(Resolved(event.request, conversation, account.id, account.name)))
-
-    def _unavailable(self, channel: Channel, request: int, conversation: str = "") -> None:
-        self._fail(channel, Failed(request, *_reason(Code.STORE_UNAVAILABLE), conversation, RETRY_MS))
-
     # -- rings of other servers ------------------------------------------------------------------------
 
     def list_changed(self, session: Session, version: int) -> None:
         """The user's conversation list has moved on."""
         session.list_version = max(session.list_version, version)
         session.channel.enqueue(codec.encode(ConversationsChanged(version)))
-
-
-def _reason(code: Code) -> tuple[int, str]:
-    return int(code), code.sentence

@@ -12,6 +12,7 @@ from cim_common.wire.messages import Member
 
 ROLES = {b"o": "owner", b"a": "admin", b"m": "member", b"b": "blocked", b"l": "left", b"x": "banned"}
 TAKING_PART = frozenset((b"o", b"a", b"m", b"b"))
+NAMES_OF_TAKING_PART = frozenset(ROLES[letter] for letter in TAKING_PART)
 
 SCAN_COUNT = 1_000
 
