@@ -79,16 +79,17 @@ def how(code: int) -> str:
     return f"ended with code {code}"
 
 
-async def wait_until(child: Child, up: Callable[[], bool], timeout_s: float) -> None:
-    """Wait until a started child answers.
+async def wait_until(child: Child, up: Callable[[], bool], timeout_s: float, *needed: Child) -> None:
+    """Wait until a started child answers; `needed` are those without which it never would.
 
     Raises:
-        StartFailed: it ended, or did not answer in time.
+        StartFailed: it ended, or one it needs, or it did not answer in time.
     """
     deadline = time.monotonic() + timeout_s
     while not await trio.to_thread.run_sync(up):
-        if child.ended() is not None:
-            raise StartFailed(f"{child.name} did not start: {child.last_words()}")
+        for one in (child, *needed):
+            if one.ended() is not None:
+                raise StartFailed(f"{one.name} did not start: {one.last_words()}")
         if time.monotonic() > deadline:
             raise StartFailed(f"{child.name} did not answer within {timeout_s:g} s: {child.last_words()}")
         await trio.sleep(POLL_S)

@@ -121,17 +121,18 @@ class Up:
         if self.redis is not None and self._embedded is not None:
             self.redis.start()
             await wait_until(self.redis, self._embedded.answers, REDIS_READY_S)
+        store = [self.redis] if self.redis else []
         for child in [*self.servers, self.route]:
             child.start()
         for index, server in enumerate(self.servers):
-            await wait_until(server, self._ready_file(server.name).exists, READY_S)
+            await wait_until(server, self._ready_file(server.name).exists, READY_S, *store)
             ready = self._places[server.name] = self._read_ready(server.name)
             self._ports[index] = _port(ready["tcp"])
             self._http_ports[index] = _port(ready["http"])
-        await wait_until(self.route, self._ready_file("route").exists, READY_S)
+        await wait_until(self.route, self._ready_file("route").exists, READY_S, *store)
         self._places["route"] = self._read_ready("route")
         self._route_port = _port(self._places["route"]["route"])
-        await wait_until(self.route, self._route_is_ready, READY_S)
+        await wait_until(self.route, self._route_is_ready, READY_S, *store)
 
     def _read_ready(self, name: str) -> dict[str, Any]:
         record: dict[str, Any] = json.loads(self._ready_file(name).read_text())

@@ -76,6 +76,18 @@ async def test_a_child_that_does_not_come_up_is_told_with_its_last_words(tmp_pat
         await wait_until(made, lambda: False, 10)
 
 
+async def test_waiting_ends_with_what_the_child_needs(tmp_path: Path) -> None:
+    made = child(tmp_path, FOREVER)
+    store = Child(
+        "store", lambda: [sys.executable, "-c", "print('disk full'); raise SystemExit(1)"], tmp_path / "s", {}
+    )
+    made.start()
+    store.start()
+    with pytest.raises(StartFailed, match="store did not start: disk full"):
+        await wait_until(made, lambda: False, 10, store)
+    await stop([made], 5)
+
+
 def test_children_end_with_a_killed_parent(tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path; from cim.supervisor import Child\n"

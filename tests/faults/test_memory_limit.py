@@ -142,6 +142,14 @@ async def test_a_cluster_at_the_limit_says_retry_and_goes_on(new_cluster: NewClu
     anna = Raw(cluster.route, "anna").log_in()
     notes = ids.direct(anna.user, anna.user)
     assert anna.say(notes, 1, 0, "before") == m.Ack(1, 1)
+    token = call(cluster.route, "POST", "/v1/login", {"name": "anna", "password": PASSWORD, "device_id": "d2"})[1][
+        "token"
+    ]
+
+    def post() -> tuple[int, Any]:
+        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "one"}
+        return call(cluster.route, "POST", "/v1/messages", {"to": "anna", "text": "by HTTP"}, **headers)
+
     sent = [f"text {index}" for index in range(40)]
     async with (
         connect(cluster.route, name="bert", password="bert's password", register=True) as bert,
@@ -153,6 +161,8 @@ async def test_a_cluster_at_the_limit_says_retry_and_goes_on(new_cluster: NewClu
         assert call(cluster.route, "GET", "/readyz")[1]["servers"] == 2
         status, problem = call(cluster.route, "POST", "/v1/login", {"name": "anna", "password": PASSWORD})
         assert (status, problem["code"]) == (503, Code.STORE_UNAVAILABLE)
+        status, problem = await trio.to_thread.run_sync(post)
+        assert (status, problem["code"]) == (503, Code.OUTCOME_UNKNOWN)
         assert stored(store) == 1
         assert faults(store) == []
         limit(store, 0)
@@ -162,7 +172,10 @@ async def test_a_cluster_at_the_limit_says_retry_and_goes_on(new_cluster: NewClu
         states = [event.state async for event in client.events() if event.kind == "connection"]
         assert states == ["connected", "closed"]
     await trio.to_thread.run_sync(eventually, lambda: isinstance(anna.say(notes, 2, 1, "meanwhile"), m.Ack))
-    assert [entry.text for entry in anna.sync(notes, 0)] == ["before", "meanwhile"]
+    for _ in range(2):
+        status, stored_at = await trio.to_thread.run_sync(post)
+        assert (status // 100, stored_at["seq"]) == (2, 3)
+    assert [entry.text for entry in anna.sync(notes, 0)] == ["before", "meanwhile", "by HTTP"]
     assert faults(store) == []
     anna.close()
     store.close()
