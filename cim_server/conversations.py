@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from cim_common import ids
+from cim_common.roster import taken_out
 from cim_common.store import interest, pages, rewinds
 from cim_common.store.pages import LogPage, NotReadable
 from cim_common.wire import codec
@@ -358,11 +359,11 @@ class Conversations:
         """What an entry changes here: who may read on (I20), and how many take part."""
         if kind == Kind.JOINED or kind in REMOVALS:
             change = codec.decode_entry(entry)
-            users = {target.user for target in change.targets} if kind != Kind.LEFT else {change.sender}
-            conversation.members += len(users) if kind == Kind.JOINED else -len(users)
-            if kind in REMOVALS:
+            gone = taken_out(change)
+            conversation.members += len(change.targets) if kind == Kind.JOINED else -len(gone)
+            if gone:
                 conversation.removals += 1
-                for channel in [channel for channel in conversation.live if channel.session.user in users]:
+                for channel in [channel for channel in conversation.live if channel.session.user in gone]:
                     del conversation.live[channel]
 
     def signal(self, conversation_id: str, user: int, frame: bytes) -> None:

@@ -16,7 +16,15 @@ MAY_IMPORT = {
     "cim_client": {"cim_client", "cim_common"},
     "cim_common": {"cim_common"},
 }
-PURE = ("cim_common/wire", "cim_common/store", "cim_common/accept.py", "cim_common/ids.py", "cim_common/names.py")
+PURE = (
+    "cim_common/wire",
+    "cim_common/store",
+    "cim_common/accept.py",
+    "cim_common/roster.py",
+    "cim_common/changes.py",
+    "cim_common/ids.py",
+    "cim_common/names.py",
+)
 IMPURE = {"socket", "ssl", "select", "selectors", "threading", "asyncio", "trio", "redis", "kazoo", "flask", "http"}
 PURE_IN_CLIENT = ("cim_client/inbox.py", "cim_client/outbox.py")
 
