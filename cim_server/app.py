@@ -40,10 +40,12 @@ from cim_server.legacy import LegacyDoor
 from cim_server.pump import Pump
 from cim_server.push_reader import PushReader
 from cim_server.reads import Reads
+from cim_server.receipts import Receipts
 from cim_server.redis_link import RedisLink
 from cim_server.requests import Requests
 from cim_server.sessions import Session, Sessions
 from cim_server.settings import ServerSettings
+from cim_server.whispers import Whispers
 
 log = structlog.get_logger()
 
@@ -88,10 +90,13 @@ class App:
         self.legacy = LegacyDoor(self.pump, self.read_link, self.commit_link, self.clock, self.sessions, self.ref)
         self.conversations = Conversations(self.pump, self.read_link, self.ref, self.legacy.deliver)
         self.legacy.conversations = self.conversations
+        self.whispers = Whispers(self.pump, self.read_link, self.conversations, self.ref)
+        receipts = Receipts(self.pump, self.commit_link, self.conversations, self.whispers)
+        self.sessions.on_shown = receipts.shown
         self.requests = Requests(
             self.pump, self.read_link, self.commit_link, self.commit, self.clock, self.sessions, self.conversations,
             Tokens(settings.secret), (settings.server_id, self.ref), self.legacy if settings.legacy else None,
-            (Reads(self.read_link),),
+            (Reads(self.read_link), receipts),
         )  # fmt: skip
         self.push_reader = PushReader(self.pump, settings.redis_url, self.ref, self._rung, self.audit.run_now)
         self.anti_entropy = AntiEntropy(

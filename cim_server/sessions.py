@@ -1,7 +1,7 @@
 """Who is connected here: the sessions of this server by user and device (I14, I15)."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from cim_common import accept
 from cim_common.accept import Append, Status
@@ -29,12 +29,13 @@ class Session:
 
     It owns the appends its channel sends and answers them there. `conversations` holds the ids it syncs,
     `cursors` what was shown and is not written yet, `list_version` the newest version of the user's
-    conversation list it has been told of.
+    conversation list it has been told of. `receipts`: others are told how far the user has read; `typed` is when
+    they were last told that the user types.
     """
 
     __slots__ = (
         "channel", "conversations", "cursors", "device", "ephemeral", "held_by_other", "list_version", "meta", "name",
-        "record", "sender", "unanswered", "user",
+        "receipts", "record", "sender", "typed", "unanswered", "user",
     )  # fmt: skip
 
     def __init__(self, channel: Channel, user: int, name: str, device: str, ephemeral: bool, server: str) -> None:
@@ -51,6 +52,8 @@ class Session:
         self.unanswered: dict[str, int] | None = None
         self.list_version = 0
         self.held_by_other = False
+        self.receipts = True
+        self.typed = 0.0
 
     def prepare_sending(self) -> bytes:
         """Encode once what every message of this connection carries."""
@@ -91,6 +94,7 @@ class Sessions:
         self._pump = pump
         self._link = link
         self._server = server
+        self.on_shown: Callable[[Session, Mapping[str, int]], None] = _nobody
         self._users: dict[int, dict[str, Session]] = {}
         self._moved: set[Session] = set()
         self._releasing = 0
@@ -179,8 +183,17 @@ class Sessions:
         cursors, session.cursors = session.cursors, None
         if cursors:
             flow = store.move_cursors(session.user, session.device, session.record, session.ephemeral, cursors)
-            self._link.run(flow, _ignore)
+            self._link.run(flow, lambda moved: self._flushed(session, cursors, moved))
+
+    def _flushed(self, session: Session, cursors: dict[str, int], moved: object) -> None:
+        """A cursor that could not be written is announced again by the device itself."""
+        if moved is True:
+            self.on_shown(session, cursors)
+
+
+def _nobody(session: Session, cursors: Mapping[str, int]) -> None:
+    """Nobody wants to know."""
 
 
 def _ignore(outcome: object) -> None:
-    """A cursor that could not be written is announced again by the device itself."""
+    """Said anew when the list is found missing."""
