@@ -293,9 +293,18 @@ class Client:
         waiting = self._requests.get(request)
         if waiting is None:
             return False
+        if isinstance(answer, wire.Failed) and answer.code == Code.REQUEST_LIMIT:
+            self._later(answer.after_ms / 1000, lambda: self._write_again(request))
+            return True
         waiting.answer = answer
         waiting.done.set()
         return True
+
+    def _write_again(self, request: int) -> None:
+        """The server had no room for this request; unless given up meanwhile, it is asked anew."""
+        waiting = self._requests.get(request)
+        if waiting is not None:
+            waiting.written = False
 
     # -- what the link calls -------------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ from cim_common.wire.messages import GoAway
 from cim_server import http, status
 from cim_server.anti_entropy import AntiEntropy
 from cim_server.audit import Audit, supersede
+from cim_server.budgets import Budgets
 from cim_server.channel import AddressLimit, Channel, Listener
 from cim_server.commit import CommitWorker
 from cim_server.conversations import Conversations
@@ -93,10 +94,11 @@ class App:
         self.whispers = Whispers(self.pump, self.read_link, self.conversations, self.ref)
         receipts = Receipts(self.pump, self.commit_link, self.conversations, self.whispers)
         self.sessions.on_shown = receipts.shown
+        self.budgets = Budgets(self.pump, self.read_link, self.clock)
         self.requests = Requests(
             self.pump, self.read_link, self.commit_link, self.commit, self.clock, self.sessions, self.conversations,
             Tokens(settings.secret), (settings.server_id, self.ref), self.legacy if settings.legacy else None,
-            (Reads(self.read_link), receipts),
+            (Reads(self.read_link), receipts), self.budgets,
         )  # fmt: skip
         self.push_reader = PushReader(self.pump, settings.redis_url, self.ref, self._rung, self.audit.run_now)
         self.anti_entropy = AntiEntropy(

@@ -39,6 +39,7 @@ from cim_common.wire.messages import (
     Sync,
 )
 from cim_server.answers import RETRY_MS, Part, fail
+from cim_server.budgets import Budgets
 from cim_server.channel import Channel, Door
 from cim_server.commit import CommitWorker
 from cim_server.conversations import Conversation, Conversations, Page
@@ -72,6 +73,7 @@ class Requests:
         server: tuple[str, str],
         legacy: Door | None,
         parts: Sequence[Part],
+        budgets: Budgets,
     ) -> None:
         self._pump = pump
         self._link = link
@@ -83,6 +85,7 @@ class Requests:
         self._tokens = tokens
         self._server_id, self._server = server
         self._legacy = legacy
+        self._budgets = budgets
         self.stopping = False
         self._table: dict[type, Callable[[Channel, Any], None]] = {
             Send: self._send,
@@ -97,7 +100,7 @@ class Requests:
             Close: self._close,
         }
         for part in parts:
-            self._table.update(part.table)
+            self._table.update(budgets.limited(part.table))
 
     def event(self, channel: Channel, event: Any) -> None:
         self._table[type(event)](channel, event)
@@ -108,6 +111,7 @@ class Requests:
             if session.conversations:
                 self._conversations.leave(channel, session.conversations)
             self._sessions.remove(session)
+            self._budgets.ended(session)
 
     # -- login -----------------------------------------------------------------------------------------
 
@@ -190,6 +194,8 @@ class Requests:
         code = self._refusal(session, event) or accept.check_text(text)
         if code is not None:
             channel.enqueue(codec.nack_frame(n, code, code.sentence))
+        elif after_ms := (session.budget or self._budgets.of(session)).sends.spend():
+            channel.enqueue(codec.retry_frame(n, Code.SENDER_LIMIT, after_ms))
         elif self._expect_answer(channel, conversation):
             self._append(session, conversation, n, after, accept.content_of(text, min(reply_to, MAX_N)))
 
@@ -199,6 +205,8 @@ class Requests:
         code = self._refusal(session, event) or changes.refusal(change)
         if code is not None:
             channel.enqueue(codec.nack_frame(event.n, code, code.sentence))
+        elif after_ms := self._budgets.of(session).requests.spend():
+            channel.enqueue(codec.retry_frame(event.n, Code.SENDER_LIMIT, after_ms))
         elif self._expect_answer(channel, event.conversation):
             self._link.run(accounts.names(change.targets), lambda names: self._named(session, change, names))
 

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from cim_common import accept
 from cim_common.accept import Append, Status
@@ -13,6 +14,9 @@ from cim_common.wire.codes import Code, code_of
 from cim_server.channel import Channel
 from cim_server.pump import Pump
 from cim_server.redis_link import RedisLink
+
+if TYPE_CHECKING:
+    from cim_server.budgets import UserBudget
 
 CURSOR_FLUSH_S = 2.0
 """Cursors are written in groups, this long after the first of a group moved."""
@@ -29,13 +33,13 @@ class Session:
 
     It owns the appends its channel sends and answers them there. `conversations` holds the ids it syncs,
     `cursors` what was shown and is not written yet, `list_version` the newest version of the user's
-    conversation list it has been told of. `receipts`: others are told how far the user has read; `typed` is when
-    they were last told that the user types.
+    conversation list it has been told of, `budget` what its user may still send, once it has sent anything.
+    `receipts`: others are told how far the user has read; `typed` is when they were last told that the user types.
     """
 
     __slots__ = (
-        "channel", "conversations", "cursors", "device", "ephemeral", "held_by_other", "list_version", "meta", "name",
-        "receipts", "record", "sender", "typed", "unanswered", "user",
+        "budget", "channel", "conversations", "cursors", "device", "ephemeral", "held_by_other", "list_version", "meta",
+        "name", "receipts", "record", "sender", "typed", "unanswered", "user",
     )  # fmt: skip
 
     def __init__(self, channel: Channel, user: int, name: str, device: str, ephemeral: bool, server: str) -> None:
@@ -51,6 +55,7 @@ class Session:
         self.cursors: dict[str, int] | None = None
         self.unanswered: dict[str, int] | None = None
         self.list_version = 0
+        self.budget: UserBudget | None = None
         self.held_by_other = False
         self.receipts = True
         self.typed = 0.0

@@ -116,6 +116,7 @@ def test_keys_are_spelled_in_one_place() -> None:
         "sched:",
         "set:",
         "mark:",
+        "lim:",
     )
     for path in modules():
         if name_of(path) == "cim_common/store/keys.py":

@@ -110,6 +110,11 @@ def schedules(user_id: int) -> str:
     return f"sched:{_u(user_id)}:{user_id}"
 
 
+def limits(user_id: int) -> str:
+    """Hash: budget -> when its debt is paid, in ms (scripts/lease.lua)."""
+    return f"lim:{_u(user_id)}:{user_id}"
+
+
 def name(canonical: str) -> str:
     """String: the id of the user that owns the name."""
     return f"name:{canonical.encode().hex()}"

@@ -1,0 +1,142 @@
+"""Limits of a user over all conversations and servers (I17): held, answered with a time, over when it has passed."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import trio
+
+from cim_client import connect
+from cim_common.store.budgets import REQUESTS, SENDS
+from cim_common.wire import Code
+from cim_common.wire import messages as m
+from cim_server.budgets import ASKING_MS, CREDIT_PART
+from tests.real_servers import SLOWNESS
+from tests.system.cluster import Cluster
+from tests.system.raw import PASSWORD, Raw
+
+AT_ONCE = 50
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    made = Cluster(tmp_path_factory.mktemp("cluster"))
+    yield made
+    assert made.stop() == 0
+
+
+@pytest.fixture
+def join(cluster: Cluster) -> Iterator[Callable[..., Raw]]:
+    """Logs people in: `join(name, device, servers to avoid)`; their connections end with the test."""
+    made: list[Raw] = []
+
+    def log_in(*who: Any) -> Raw:
+        made.append(Raw(cluster.route, *who))
+        return made[-1].log_in()
+
+    yield log_in
+    for person in made:
+        person.close()
+
+
+class Flood:
+    """A device that sends as much as it can into several conversations until it is told to wait."""
+
+    def __init__(self, person: Raw, conversations: list[str]) -> None:
+        self.person = person
+        self.conversations = conversations
+        self.n = 0
+        self.stored = 0
+        self.retry: m.Retry | None = None
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        while self.retry is None:
+            self._round()
+
+    def _round(self) -> None:
+        sends = []
+        for conversation in self.conversations * AT_ONCE:
+            self.n += 1
+            sends.append(m.Send(conversation, self.n, 0, f"text {self.n}"))
+        self.person.send(*sends)
+        for _ in sends:
+            while not isinstance(answer := self.person.next(), m.Ack | m.Retry):
+                assert isinstance(answer, m.ConversationsChanged)
+            if isinstance(answer, m.Ack):
+                self.stored += 1
+            else:
+                assert answer.code == Code.SENDER_LIMIT
+                if answer.after_ms > ASKING_MS:
+                    self.retry = answer
+
+
+def test_a_flood_over_conversations_and_servers_is_held_and_hurts_nobody_else(join: Callable[..., Raw]) -> None:
+    others = [join(name) for name in ("ada", "ben", "cleo")]
+    first = join("storm", "d1")
+    second = join("storm", "d2", [first.server])
+    assert first.server != second.server
+    conversations = [first.with_(other) for other in others]
+    began = time.monotonic()
+    floods = [Flood(first, conversations), Flood(second, conversations)]
+    calm = join("calm")
+    n = 0
+    while any(flood.thread.is_alive() for flood in floods):
+        n += 1
+        assert isinstance(calm.say(calm.with_(others[0]), n, n - 1, "excuse me"), m.Ack)
+        assert time.monotonic() < began + 60 * SLOWNESS
+        time.sleep(0.02)
+    took = time.monotonic() - began
+    stored = sum(flood.stored for flood in floods)
+    ahead = len(floods) * (SENDS.lease + SENDS.lease // CREDIT_PART)
+    assert SENDS.burst - 2 * SENDS.lease <= stored <= SENDS.burst + SENDS.per_s * took + ahead
+    for flood in floods:
+        goes_on(flood)
+
+
+def goes_on(flood: Flood) -> None:
+    """Whoever waits as told is served again."""
+    answer, deadline = flood.retry, time.monotonic() + 20 * SLOWNESS
+    while isinstance(answer, m.Retry):
+        assert time.monotonic() < deadline
+        time.sleep(answer.after_ms / 1000)
+        flood.n += 1
+        answer = flood.person.say(flood.conversations[0], flood.n, 0, "patience")
+    assert isinstance(answer, m.Ack)
+
+
+def test_requests_are_limited_and_said_when_to_come_back(join: Callable[..., Raw]) -> None:
+    nosy, calm = join("nosy"), join("calm")
+    asked = 2 * REQUESTS.burst
+    nosy.send(*[m.Resolve(request, "calm") for request in range(1, asked + 1)])
+    answers = [nosy.next() for _ in range(asked)]
+    refused = [answer for answer in answers if isinstance(answer, m.Failed)]
+    assert refused
+    assert all(answer.code == Code.REQUEST_LIMIT and answer.after_ms > 0 for answer in refused)
+    calm.send(m.Resolve(1, "nosy"))
+    assert isinstance(calm.next(), m.Resolved)
+    answer, deadline = refused[-1], time.monotonic() + 20 * SLOWNESS
+    while isinstance(answer, m.Failed):
+        assert time.monotonic() < deadline
+        time.sleep(answer.after_ms / 1000)
+        nosy.send(m.Resolve(asked + 1, "calm"))
+        answer = nosy.next()
+    assert isinstance(answer, m.Resolved)
+
+
+async def test_the_sdk_waits_as_it_is_told(cluster: Cluster) -> None:
+    async with connect(cluster.route, name="keen", password=PASSWORD, register=True) as keen:
+        seq = (await keen.send("keen", "a note")).seq
+        found: list[int] = []
+
+        async def look() -> None:
+            found.extend([message.seq async for message in keen.history("keen", limit=1)])
+
+        with trio.fail_after(60 * SLOWNESS):
+            async with trio.open_nursery() as nursery:
+                for _ in range(REQUESTS.burst + 2 * REQUESTS.lease):
+                    nursery.start_soon(look)
+        assert found == [seq] * (REQUESTS.burst + 2 * REQUESTS.lease)
