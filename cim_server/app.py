@@ -31,6 +31,7 @@ from cim_common.wire.codes import Code
 from cim_common.wire.doorbell_pb2 import Doorbell
 from cim_common.wire.messages import GoAway
 from cim_server import http, status
+from cim_server.answers import Part
 from cim_server.anti_entropy import AntiEntropy
 from cim_server.audit import Audit, supersede
 from cim_server.budgets import Budgets
@@ -38,6 +39,7 @@ from cim_server.channel import AddressLimit, Channel, Listener
 from cim_server.commit import CommitWorker
 from cim_server.conversations import Conversations
 from cim_server.legacy import LegacyDoor
+from cim_server.presence import PresenceDoor
 from cim_server.pump import Pump
 from cim_server.push_reader import PushReader
 from cim_server.reads import Reads
@@ -94,11 +96,20 @@ class App:
         self.whispers = Whispers(self.pump, self.read_link, self.conversations, self.ref)
         receipts = Receipts(self.pump, self.commit_link, self.conversations, self.whispers)
         self.sessions.on_shown = receipts.shown
+        presence = PresenceDoor(
+            self.pump, self.read_link, self.sessions, self.liveness, self.whispers.tell, settings.directory
+        )
+        self.sessions.on_presence = presence.changed
         self.budgets = Budgets(self.pump, self.read_link, self.clock)
+        parts: list[Part] = [
+            Reads(self.read_link),
+            receipts,
+            presence,
+        ]
         self.requests = Requests(
             self.pump, self.read_link, self.commit_link, self.commit, self.clock, self.sessions, self.conversations,
             Tokens(settings.secret), (settings.server_id, self.ref), self.legacy if settings.legacy else None,
-            (Reads(self.read_link), receipts), self.budgets,
+            parts, self.budgets,
         )  # fmt: skip
         self.push_reader = PushReader(self.pump, settings.redis_url, self.ref, self._rung, self.audit.run_now)
         self.anti_entropy = AntiEntropy(

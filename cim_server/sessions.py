@@ -100,6 +100,7 @@ class Sessions:
         self._link = link
         self._server = server
         self.on_shown: Callable[[Session, Mapping[str, int]], None] = _nobody
+        self.on_presence: Callable[[int, str, bool], None] = lambda user, name, here: None
         self._users: dict[int, dict[str, Session]] = {}
         self._moved: set[Session] = set()
         self._releasing = 0
@@ -126,6 +127,8 @@ class Sessions:
     def add(self, session: Session) -> Session | None:
         """The session holds its device now; returns the one of this server that did before."""
         devices = self._users.setdefault(session.user, {})
+        if not devices:
+            self.on_presence(session.user, session.name, True)
         old = devices.get(session.device)
         devices[session.device] = session
         if old is None:
@@ -143,6 +146,7 @@ class Sessions:
             self._count -= 1
             if not devices:
                 self._users.pop(session.user, None)
+                self.on_presence(session.user, session.name, False)
         self._release(session)
 
     def _release(self, session: Session) -> None:

@@ -3,6 +3,8 @@
 import ipaddress
 from dataclasses import dataclass
 
+from cim_common.store.presence import Directory
+
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
@@ -21,6 +23,7 @@ class ServerSettings:
     advertise_host: str | None = None
     zookeeper: str | None = None
     legacy: bool = False
+    directory: Directory = Directory.OPEN
     allow_plaintext: bool = False
     ready_file: str | None = None
 

@@ -66,5 +66,10 @@ class Liveness:
         left = self._left.get(server)
         return left is not None and self._clock() - left >= LEFT_IS_DEAD_AFTER_S
 
+    @property
+    def live(self) -> frozenset[str]:
+        """The runs registered now."""
+        return self._live
+
     def is_registered(self, server: str) -> bool:
         return server in self._live

@@ -1,5 +1,6 @@
 """Receipts, typing, members and unread counts between two servers, frame by frame (I21)."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,8 @@ from cim_common.wire import messages as m
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
 from cim_common.wire.kinds import Signal as Whispered
+from cim_server.presence import SETTLE_S
+from cim_server.receipts import TYPING_EVERY_S
 from tests.system.cluster import Cluster
 from tests.system.raw import Raw
 
@@ -51,8 +54,9 @@ def pair(connect: Callable[..., Raw], request: pytest.FixtureRequest) -> tuple[R
 
 
 def signal(raw: Raw, kind: Whispered) -> m.Signal:
+    """The next signal of a kind; one that says that somebody has gone is not passed over."""
     while (heard := raw.until(m.Signal)).kind != kind:
-        pass
+        assert heard.kind != Whispered.OFFLINE
     assert isinstance(heard, m.Signal)
     return heard
 
@@ -132,3 +136,30 @@ def test_a_kick_ends_delivery_on_both_servers(pair: tuple[Raw, Raw, str]) -> Non
     page = bob.until(m.Page)
     assert (page.left, page.end, page.entries) == (True, 3, ())
     assert bob.say(group, 9, 0, "let me in") == m.Nack(9, Code.NOT_A_MEMBER, Code.NOT_A_MEMBER.sentence)
+
+
+def test_coming_and_going_is_told_to_the_other_side(pair: tuple[Raw, Raw, str], connect: Callable[..., Raw]) -> None:
+    alice, bob, direct = pair
+    name = bob.place["name"]
+    assert signal(alice, Whispered.ONLINE) == m.Signal(direct, Whispered.ONLINE, bob.user, name)
+    found = ask(alice, m.Presence(3, name.upper()))
+    assert (found.user, found.name, found.online) == (bob.user, name, True)
+    bob.close()
+    assert signal(alice, Whispered.OFFLINE) == m.Signal(direct, Whispered.OFFLINE, bob.user, name)
+    assert not ask(alice, m.Presence(4, name)).online
+    assert ask(alice, m.Presence(5, "nobody at all")).code == Code.NO_SUCH_USER
+
+
+def test_who_is_still_elsewhere_does_not_go_offline(pair: tuple[Raw, Raw, str], connect: Callable[..., Raw]) -> None:
+    alice, bob, direct = pair
+    signal(alice, Whispered.ONLINE)
+    other = connect(bob.place["name"], "d2", apart_from=bob)
+    bob.close()
+    other.sync(direct, 3)
+    until = time.monotonic() + SETTLE_S + 1
+    while time.monotonic() < until:  # long enough for it to have been told, and nothing says that bob has gone
+        other.send(m.Signal(direct, Whispered.TYPING))
+        assert signal(alice, Whispered.TYPING).user == bob.user
+        time.sleep(TYPING_EVERY_S)
+    other.close()
+    assert signal(alice, Whispered.OFFLINE).user == bob.user
