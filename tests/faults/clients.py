@@ -26,8 +26,8 @@ from tests.faults.history import Event, Recorder, Stored, reopen
 
 MOST_OUTSTANDING = 32
 PAUSE_S = 0.1
-SETTLED_S = 20.0
-"""A send is given up after this; until then the SDK tries again."""
+SETTLED_S = (0.5, 3.0, 20.0, 20.0)
+"""A send is given up after one of these; until then the SDK tries again."""
 
 CAUGHT_UP_S = 10.0
 """How long after a fault a device may lack messages: the promise."""
@@ -103,7 +103,7 @@ class Participant:
         to = self._rng.choice((conversation, self._peers.get(conversation, conversation)))
         self._recorder.send(conversation, n, text)
         try:
-            receipt = await self._client.send(to, text, timeout_s=SETTLED_S)
+            receipt = await self._client.send(to, text, timeout_s=self._rng.choice(SETTLED_S))
         except Refused as refused:
             self._recorder.record("nack", n=n, text=str(refused))
         except CimError as error:

@@ -39,7 +39,12 @@ PROGRAM = "dave"
 USERS = sorted({name for name, _ in DEVICES} | {PROGRAM})
 CHILDREN = ("s1", "s2", "route", "redis")
 FAULTS = [*((kind, child) for kind in ("kill", "freeze") for child in CHILDREN), ("kill", PROGRAM)]
+STALLS = [("stall", child) for child in CHILDREN]
 FROZEN_S = (0.2, 2.0)
+STALLED_S = (11.0, 14.0)
+"""Longer than a send may wait inside a server (I8) and than a registration lives; only in longer hunts."""
+
+LONG_S = 60.0
 
 
 class Program:
@@ -73,16 +78,17 @@ class Program:
 class Faults:
     """What happens to a cluster and a client: every kind of fault in turn, shuffled anew each time."""
 
-    def __init__(self, cluster: Cluster, program: Program, rng: random.Random) -> None:
+    def __init__(self, cluster: Cluster, program: Program, rng: random.Random, seconds: float) -> None:
+        self._seconds = seconds
         self._cluster = cluster
         self._program = program
         self._rng = rng
         self._deck: list[tuple[str, str]] = []
         self.done: Counter[str] = Counter()
 
-    async def run(self, seconds: float) -> None:
+    async def run(self) -> None:
         """One fault after the other, sometimes two at once; returns when the last has ended."""
-        end = trio.current_time() + seconds
+        end = trio.current_time() + self._seconds
         while trio.current_time() < end:
             async with trio.open_nursery() as nursery:
                 for _ in range(self._rng.choice((1, 1, 2))):
@@ -92,7 +98,7 @@ class Faults:
 
     def _draw(self) -> tuple[str, str]:
         if not self._deck:
-            self._deck = list(FAULTS)
+            self._deck = FAULTS + STALLS if self._seconds >= LONG_S else list(FAULTS)
             self._rng.shuffle(self._deck)
         return self._deck.pop()
 
@@ -101,7 +107,7 @@ class Faults:
         if victim == PROGRAM:
             await trio.to_thread.run_sync(self._program.kill)
             return
-        frozen_s = self._rng.uniform(*FROZEN_S)
+        frozen_s = self._rng.uniform(*(STALLED_S if kind == "stall" else FROZEN_S))
         await eventually_async(lambda: self._is_up(victim), 30)
         pid = self._cluster.pid_of(victim)
         if kind == "kill":
@@ -158,12 +164,12 @@ async def hunt(cluster: Cluster, folder: Path, seconds: float, seed: int) -> Cou
             for name, label in DEVICES:
                 people = participant(cluster.route, folder, name, label, others(directory, name), seed)
                 talking.append(await stack.enter_async_context(people))
-            faults = Faults(cluster, program, random.Random(seed))
+            faults = Faults(cluster, program, random.Random(seed), seconds)
             stop = trio.Event()
             async with trio.open_nursery() as nursery:
                 for device in talking:
                     nursery.start_soon(device.talk, stop)
-                await faults.run(seconds)
+                await faults.run()
                 stop.set()
             await program.finish()
             async with trio.open_nursery() as nursery:
