@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -38,9 +38,15 @@ PROGRAM = "dave"
 
 USERS = sorted({name for name, _ in DEVICES} | {PROGRAM})
 CHILDREN = ("s1", "s2", "route", "redis")
-FAULTS = [*((kind, child) for kind in ("kill", "freeze") for child in CHILDREN), ("kill", PROGRAM)]
+FAULTS = [
+    *((kind, child) for kind in ("kill", "freeze") for child in CHILDREN),
+    *(("kill unanswered", server) for server in ("s1", "s2")),
+    ("kill", PROGRAM),
+]
+"""An unanswered kill hits a server whose appends are under way: they are stored, and nobody hears of it."""
+
 STALLS = [("stall", child) for child in CHILDREN]
-FROZEN_S = (0.2, 2.0)
+FROZEN_S = (0.2, 1.5)
 STALLED_S = (11.0, 14.0)
 """Longer than a send may wait inside a server (I8) and than a registration lives; only in longer hunts."""
 
@@ -107,16 +113,29 @@ class Faults:
         if victim == PROGRAM:
             await trio.to_thread.run_sync(self._program.kill)
             return
-        frozen_s = self._rng.uniform(*(STALLED_S if kind == "stall" else FROZEN_S))
         await eventually_async(lambda: self._is_up(victim), 30)
-        pid = self._cluster.pid_of(victim)
         if kind == "kill":
-            os.kill(pid, signal.SIGKILL)
-            return
+            os.kill(self._cluster.pid_of(victim), signal.SIGKILL)
+        elif kind == "kill unanswered":
+            async with self._frozen("redis"):
+                await trio.sleep(self._rng.uniform(*FROZEN_S))
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self._cluster.pid_of(victim), signal.SIGKILL)
+        else:
+            async with self._frozen(victim):
+                await trio.sleep(self._rng.uniform(*(STALLED_S if kind == "stall" else FROZEN_S)))
+
+    @contextlib.asynccontextmanager
+    async def _frozen(self, child: str) -> AsyncIterator[None]:
+        """The child does nothing meanwhile; another fault may kill it."""
+        pid = self._cluster.pid_of(child)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGSTOP)
-            await trio.sleep(frozen_s)
-            os.kill(pid, signal.SIGCONT)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
     def _is_up(self, child: str) -> bool:
         return _lives(self._cluster.pid_of(child))
