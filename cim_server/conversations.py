@@ -351,11 +351,11 @@ class Conversations:
                 else:
                     channel.enqueue(frame)
         if kind:
-            self._take_note(conversation, kind, entry)
+            self._take_note(conversation, seq, kind, entry)
         if conversation.syncing:
             self._hint(conversation)
 
-    def _take_note(self, conversation: Conversation, kind: int, entry: bytes) -> None:
+    def _take_note(self, conversation: Conversation, seq: int, kind: int, entry: bytes) -> None:
         """What an entry changes here: who may read on (I20), and how many take part."""
         if kind == Kind.JOINED or kind in REMOVALS:
             change = codec.decode_entry(entry)
@@ -363,8 +363,10 @@ class Conversations:
             conversation.members += len(change.targets) if kind == Kind.JOINED else -len(gone)
             if gone:
                 conversation.removals += 1
-                for channel in [channel for channel in conversation.live if channel.session.user in gone]:
-                    del conversation.live[channel]
+                for channel, sent in list(conversation.live.items()):
+                    # Whoever has had a page beyond this entry came back later, and reads on.
+                    if sent < seq and channel.session.user in gone:
+                        del conversation.live[channel]
 
     def signal(self, conversation_id: str, user: int, frame: bytes) -> None:
         """Hand a SIGNAL to everyone live here, except the user it is about."""

@@ -251,6 +251,20 @@ def test_who_is_kicked_gets_the_kick_and_nothing_after_it(world: World) -> None:
     assert other.seqs == [4, 5]
 
 
+def test_who_has_come_back_before_his_kick_is_known_here_reads_on(world: World) -> None:
+    """The store is ahead of this server: its page holds kick and return, the server has yet to apply both (I11)."""
+    peer = Peer(5)
+    in_group(world, Peer(6), 3, True)
+    world.all.sync(peer, GROUP, 3)  # type: ignore[arg-type]
+    world.link.answer("page_up", page(8, 4, 7, 8))
+    assert peer.pages == [(8, True, [4, 7, 8])]
+    world.all.apply(GROUP, 4, state_entry(4, Kind.KICKED, 6, 5), Kind.KICKED)
+    for seq in (5, 6, 8, 9):
+        world.all.apply(GROUP, seq, entry(seq))
+    world.all.apply(GROUP, 7, state_entry(7, Kind.JOINED, 6, 5), Kind.JOINED)
+    assert peer.seqs == [9]
+
+
 def test_a_page_read_before_a_kick_is_read_again(world: World) -> None:
     kicked, other = Peer(5), Peer(6)
     in_group(world, other, 3, True)
