@@ -19,14 +19,15 @@
 --       {"U"}                                      cannot be told any more: the chain is trimmed or too long
 --       {"C"}                                      there is no such conversation yet
 --       {"G"}                                      not scheduled any more: fired or cancelled, or edited since
--- todo is 1 while the lists of members concerned are not known to be written (I13): field `t` names them.
+-- todo is 1 while the lists of members concerned are not known to be written (I13): field `t` names them,
+-- "version:user,user;version:user", by the version of the members with which each came to stand there.
 --
 -- A message's checks come before its first write. A sender record is "last n, last seq, refusal, cost":
 -- refusal is the code with which last n was refused, or 0; cost is when the sender's debt is paid (GCRA).
 -- A stranger's refusal is kept in a key of its own for 10 minutes, as "n code". Seven commands at most for a
 -- new text of known interest.
 
-local SUPERSEDED, ID_REUSED = 1007, 1008
+local NO_SUCH_CONVERSATION, SUPERSEDED, ID_REUSED = 1003, 1007, 1008
 local OUT_OF_ORDER, SENDER_LIMIT, CONVERSATION_LIMIT = 2002, 2003, 2004
 local MAX_STEPS = 64
 local RECENT_KEPT = 1000
@@ -35,6 +36,8 @@ local STRANGERS_KEPT_S = 600
 local now = tonumber(ARGV[1])
 local sender_cost, sender_ahead = tonumber(ARGV[2]), tonumber(ARGV[3])
 local conversation_cost, conversation_ahead = tonumber(ARGV[4]), tonumber(ARGV[5])
+
+local function is_group(conversation) return string.sub(conversation, 1, 2) == 'g-' end
 
 -- A resent n: walk the device's chain back from its last entry (I4, I5, I6).
 local function known(log, n, seq, content, todo)
@@ -95,9 +98,9 @@ end
 local function apply_change(a, conversation, todo_key, waiting)
   for _, command in ipairs(a.commands) do redis.call(unpack(command)) end
   if #a.affected == 0 then return false end
-  set(a, 't', (waiting and waiting ~= '' and waiting .. ',' or '') .. table.concat(a.affected, ','))
+  local version = redis.call('HINCRBY', a.conv, 'v', 1)
+  set(a, 't', string.format('%s%.0f:%s', waiting and waiting .. ';' or '', version, table.concat(a.affected, ',')))
   redis.call('ZADD', todo_key, now, conversation)
-  redis.call('HINCRBY', a.conv, 'v', 1)
   return true
 end
 
@@ -108,7 +111,9 @@ local function append(keys, args)
   local op = args[10] ~= '' and cjson.decode(args[10]) or nil
   local head = redis.call('HMGET', conv, 'k', 'l', 'c', 'iv', 't', 'r', 'x', 'm:' .. user, 'o:' .. user)
   local exists = head[1] ~= false
-  if not exists and not (op and op.k == CREATED) then return {'C'} end
+  local creates = op and op.k == CREATED
+  -- Groups are made by their CREATED only; that there is none yet is a refusal to be remembered like any other.
+  if not exists and not creates and not is_group(conversation) then return {'C'} end
   local kind = exists and head[1] or 'g'
   local todo = head[5] and 1 or 0
 
@@ -117,12 +122,13 @@ local function append(keys, args)
   if record then
     local a, b, c, d = string.match(record, '^(%d+) (%d+) (%d+) ([%d.]+)$')
     last_n, last_seq, refusal, debt = tonumber(a), tonumber(b), tonumber(c), tonumber(d)
-  elseif kind == 'g' and exists and mode == '0' then
+  elseif kind == 'g' and mode == '0' then
     local reply = refused_as_stranger(keys, args)
     if reply then return reply end
   end
   local reply = earlier(keys, args, last_n, last_seq, refusal, todo)
   if reply then return reply end
+  if not exists and not creates then return refuse(keys, args, NO_SUCH_CONVERSATION, false, 0, 0) end
 
   local extra = mode == '0' and 6 or 7
   if op and op.fire and not redis.call('ZSCORE', keys[extra + 2], op.fire) then return {'G'} end

@@ -214,3 +214,25 @@ def test_history_by_time(world: World) -> None:
         append.meta = codec.entry_meta(ALICE, "alice", "d1", append.n, at)
         world.committer.commit(append)
     assert [world.store.run(pages.seq_at(GROUP, at)) for at in (0, 150, 300, 301)] == [0, 2, 3, 4]
+
+
+def test_a_refusal_outlives_the_making_of_the_group(world: World) -> None:
+    """A late copy of what was refused because there was no such group is not accepted once there is (I7)."""
+    other = "g-00000000000000000001"
+    early = world.append(BOB, None, "too early", other)
+    assert world._outcome(early) == -Code.NO_SUCH_CONVERSATION
+    assert world.change(ALICE, Kind.CREATED, other, text="later", targets=(BOB,)) == 1
+    late = world.append(BOB, None, "too early", other)
+    late.n = early.n
+    assert world._outcome(late) == -Code.NO_SUCH_CONVERSATION
+    assert world.say(BOB, "now", other) == 2
+
+
+def test_a_message_waits_for_the_making_of_its_group(world: World) -> None:
+    other = "g-00000000000000000001"
+    create = world.append(BOB, Change(other, 0, 0, Kind.CREATED, text="mine"), "", other)
+    first = world.append(BOB, None, "first", other)
+    first.after = create.n
+    assert world._outcome(first) == -Code.OUT_OF_ORDER
+    assert world._outcome(create) == 1
+    assert world._outcome(first) == 2
