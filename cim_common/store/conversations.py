@@ -56,7 +56,7 @@ def finish_todo(conversation: str) -> Flow[None]:
     Any number of processes may do this at once, and again.
     """
     ((waiting, version),) = yield [("HMGET", keys.conv(conversation), "t", "v")]
-    users = list(dict.fromkeys(int(user) for user in waiting.split(b","))) if waiting else []
+    users = _waiting(waiting or b"")
     for start in range(0, len(users), LISTS_AT_ONCE):
         part = users[start : start + LISTS_AT_ONCE]
         replies = yield [
@@ -69,7 +69,13 @@ def finish_todo(conversation: str) -> Flow[None]:
         if rings:
             yield rings
     bucket = ids.conversation_bucket(conversation)
-    yield [FINISH_TODO.call((keys.conv(conversation), keys.todo(bucket)), conversation, waiting or b"")]
+    yield [FINISH_TODO.call((keys.conv(conversation), keys.todo(bucket)), conversation, version or 0)]
+
+
+def _waiting(field: bytes) -> list[int]:
+    """The users of a `t` field, each once."""
+    users = [user for change in field.split(b";") if change for user in change.partition(b":")[2].split(b",")]
+    return list(dict.fromkeys(map(int, users)))
 
 
 def list_rings(changed: Iterable[tuple[int, int, Any]]) -> list[Command]:

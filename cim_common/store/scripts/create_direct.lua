@@ -16,6 +16,6 @@ for i = 4, #ARGV, 2 do
   fields[#fields + 1] = 'n:' .. ARGV[i]
   fields[#fields + 1] = ARGV[i + 1]
 end
-redis.call('HSET', KEYS[1], 't', table.concat(users, ','), 'mc', #users, unpack(fields))
+redis.call('HSET', KEYS[1], 't', '1:' .. table.concat(users, ','), 'mc', #users, unpack(fields))
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
 return 1

@@ -1,15 +1,18 @@
--- The lists of those concerned are written: forget the todo, unless others have been added meanwhile (I13).
+-- The lists of those concerned are written: forget the todo, unless there has been another change meanwhile (I13).
 --
 -- KEYS  conv, todo (one slot)
--- ARGV  conversation, the users whose lists were written, as field `t` named them
+-- ARGV  conversation, the version of its members that the lists were written with
 -- Returns 1 when the todo is gone.
+--
+-- A version is never given twice, so whoever comes late takes away nothing that it has not done: that the users
+-- are the same as those it read would not tell.
 
-local waiting = redis.call('HGET', KEYS[1], 't')
-if waiting and waiting ~= ARGV[2] then
-  -- What came meanwhile stands behind what was done.
-  if string.sub(waiting, 1, #ARGV[2] + 1) == ARGV[2] .. ',' then
-    redis.call('HSET', KEYS[1], 't', string.sub(waiting, #ARGV[2] + 2))
-  end
+local kept = {}
+for version, users in string.gmatch(redis.call('HGET', KEYS[1], 't') or '', '(%d+):([^;]+)') do
+  if tonumber(version) > tonumber(ARGV[2]) then kept[#kept + 1] = version .. ':' .. users end
+end
+if #kept > 0 then
+  redis.call('HSET', KEYS[1], 't', table.concat(kept, ';'))
   return 0
 end
 redis.call('HDEL', KEYS[1], 't')
