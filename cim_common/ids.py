@@ -50,6 +50,11 @@ def new_group() -> str:
     return f"g-{secrets.token_hex(10)}"
 
 
+def group_of_key(user: int, key: str) -> str:
+    """The id of a group made with an Idempotency-Key: the same at every try."""
+    return "g-" + hashlib.sha256(f"{user} {key}".encode()).hexdigest()[:20]
+
+
 def is_group(conversation: str) -> bool:
     return _GROUP.fullmatch(conversation) is not None
 

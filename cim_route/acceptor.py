@@ -56,6 +56,26 @@ class Stored(NamedTuple):
     seq: int
 
 
+class Body(NamedTuple):
+    """What an entry says, and for a change what the append script has to check and do (`cim_common/changes.py`)."""
+
+    content: bytes
+    op: bytes = b""
+    kind: int = 0
+
+
+def body_of(text: str, reply_to: int = 0) -> Body:
+    """The body of a text.
+
+    Raises:
+        Refused: EMPTY_TEXT, TEXT_TOO_LONG.
+    """
+    code = accept.check_text(text)
+    if code is not None:
+        raise Refused(code)
+    return Body(accept.content_of(text, reply_to))
+
+
 class _Waiter:
     """The thread that waits for one append, or for several of one request."""
 
@@ -104,27 +124,26 @@ class Acceptor:
             self._changed.notify()
         self._thread.join(SOCKET_TIMEOUT_S + 1)
 
-    def send(
+    def append(
         self,
         sender: int,
         sender_name: str,
         conversation: str,
-        text: str,
+        body: Body,
         *,
         message_key: str,
         own_key: bool = False,
-        unverified: bool = False,
         timeout_s: float = 10.0,
     ) -> Stored:
-        """Append one message; returns when it is durable. `message_key` makes it idempotent.
+        """Append one entry of any kind; `message_key` makes it idempotent. Returns when it is durable and the lists
+        of those it concerns are written (I13).
 
         Raises:
             Refused: with the reason.
         """
-        (stored,) = self.send_all(
-            sender, sender_name, conversation, [text],
-            message_key=message_key, own_key=own_key, unverified=unverified, timeout_s=timeout_s,
-        )  # fmt: skip
+        (stored,) = self._append_all(
+            sender, sender_name, conversation, [body], [message_key], own_key, False, timeout_s
+        )
         return stored
 
     def send_all(
@@ -139,21 +158,29 @@ class Acceptor:
         unverified: bool = False,
         timeout_s: float = 10.0,
     ) -> list[Stored]:
-        """Append several messages in order, as `send` does; the first refusal is raised."""
+        """Append several texts in order, as `append` does; the first refusal is raised."""
+        bodies = [body_of(text) for text in texts]
+        message_keys = [f"{message_key}#{index}" for index in range(len(texts))] if len(texts) > 1 else [message_key]
+        return self._append_all(sender, sender_name, conversation, bodies, message_keys, own_key, unverified, timeout_s)
+
+    def _append_all(
+        self,
+        sender: int,
+        sender_name: str,
+        conversation: str,
+        bodies: list[Body],
+        message_keys: list[str],
+        own_key: bool,
+        unverified: bool,
+        timeout_s: float,
+    ) -> list[Stored]:
         if not may_take_part(conversation, sender):
             raise Refused(Code.NO_SUCH_CONVERSATION)
-        for text in texts:
-            code = accept.check_text(text)
-            if code is not None:
-                raise Refused(code)
-        waiter = _Waiter(len(texts))
+        waiter = _Waiter(len(bodies))
         appends = [
-            self._append(
-                waiter, sender, sender_name, conversation, text,
-                message_key if len(texts) == 1 else f"{message_key}#{index}", own_key, unverified,
-            )
-            for index, text in enumerate(texts)
-        ]  # fmt: skip
+            self._prepared(waiter, sender, sender_name, conversation, body, message_key, own_key, unverified)
+            for body, message_key in zip(bodies, message_keys, strict=True)
+        ]
         with self._changed:
             for append in appends:
                 if self._stopping or not self._up:
@@ -166,13 +193,13 @@ class Acceptor:
             raise Refused(Code.OUTCOME_UNKNOWN, 1.0)
         return [_outcome(append) for append in appends]
 
-    def _append(
+    def _prepared(
         self,
         waiter: _Waiter,
         sender: int,
         sender_name: str,
         conversation: str,
-        text: str,
+        body: Body,
         message_key: str,
         own_key: bool,
         unverified: bool,
@@ -188,9 +215,11 @@ class Acceptor:
             0,
             0,
             meta,
-            accept.content_of(text),
+            body.content,
             time.monotonic(),
             (keys.idempotency(conversation, sender, _hash(message_key)), OWN_KEY_KEPT_S if own_key else KEY_KEPT_S),
+            body.op,
+            body.kind,
         )
 
     # -- the worker thread -------------------------------------------------------------------------------

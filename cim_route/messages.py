@@ -1,41 +1,27 @@
-"""Sending over HTTP: the same way into the log as from an IM server."""
+"""Messages over HTTP: sent, edited, recalled and reacted to, the same way into the log as from an IM server."""
 
-import secrets
 from typing import Any
 
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from cim_common import ids
-from cim_common.store import accounts
 from cim_common.wire.codes import Code
-from cim_route.acceptor import Refused, Stored
-from cim_route.accounts import canonical
+from cim_common.wire.kinds import Kind
+from cim_common.wire.messages import Change
+from cim_route.acceptor import Body, Refused, body_of
 from cim_route.auth import SECURITY, signed_in
 from cim_route.parts import Parts
 from cim_route.problems import Problem
-
-SEND_WITHIN_S = 8.0
-OWN_TRIES = 2
-"""With a key of our own we may ask again what became of a message: it cannot be stored twice."""
+from cim_route.writing import KeyHeader, StoredChange, change, conversation_of, key_of, user_named, write
 
 
 class NewMessage(BaseModel):
-    to: str | None = Field(None, description="name of a user, or lobby", examples=["bob"])
+    to: str | None = Field(None, description="name of a user, lobby, or id of a conversation", examples=["bob"])
     conversation: str | None = Field(None, description="id of a conversation, instead of to")
     text: str = Field(description="at most 16 KiB of UTF-8")
-
-
-class SendHeader(BaseModel):
-    model_config = ConfigDict(populate_by_name=True)
-
-    idempotency_key: str | None = Field(
-        None,
-        alias="Idempotency-Key",
-        pattern=r"^[\x21-\x7e]{1,128}$",
-        description="the same key with the same text is stored once, for 7 days",
-    )
+    reply_to: int | None = Field(None, ge=1, lt=ids.MAX_SEQ, description="seq of the message it answers")
 
 
 class StoredMessage(BaseModel):
@@ -44,52 +30,77 @@ class StoredMessage(BaseModel):
     message_id: str
 
 
+class MessagePath(BaseModel):
+    conversation: str = Field(description="lobby, an id, or @NAME for the direct conversation with a user")
+    seq: int = Field(ge=1, lt=ids.MAX_SEQ)
+
+
+class ReactionPath(MessagePath):
+    emoji: str = Field(description="an emoji or a short word such as +1, at most 64 bytes")
+
+
+class EditBody(BaseModel):
+    text: str = Field(description="at most 16 KiB of UTF-8")
+
+
+MESSAGE = "/conversations/<path:conversation>/messages/<int:seq>"
+
+
 def blueprint(parts: Parts) -> APIBlueprint:
-    """`/v1/messages`."""
+    """`/v1/messages`, and one message of a conversation."""
     bp = APIBlueprint("messages", __name__, url_prefix="/v1", abp_tags=[Tag(name="messages")])
 
     @bp.post("/messages", summary="Send a message", security=SECURITY, responses={201: StoredMessage})
-    def send(header: SendHeader, body: NewMessage) -> tuple[dict[str, Any], int]:
+    def send(header: KeyHeader, body: NewMessage) -> tuple[dict[str, Any], int]:
         login, _ = signed_in(parts)
         sender = login.account
-        conversation = _conversation(parts, sender.id, body)
-        key = header.idempotency_key
-        if key is not None:
-            message_id = ids.http_message_id(sender.id, conversation, key)
-            stored = _send(parts, sender, conversation, body.text, key, own_key=False)
-        else:
-            message_id = f"http:{secrets.token_hex(12)}"
-            stored = _send(parts, sender, conversation, body.text, message_id, own_key=True)
+        conversation = _receiver(parts, sender.id, body)
+        key = key_of(header)
+        stored = write(parts, sender, conversation, _text(body), key)
+        message_id = key.message_id(sender.id, conversation)
         return StoredMessage(conversation=conversation, seq=stored.seq, message_id=message_id).model_dump(), 201
+
+    @bp.patch(MESSAGE, summary="Edit a message of one's own", security=SECURITY, responses={200: StoredChange})
+    def edit(path: MessagePath, header: KeyHeader, body: EditBody) -> dict[str, Any]:
+        return _concerning(parts, path, header, Kind.EDITED, text=body.text)
+
+    @bp.delete(MESSAGE, summary="Recall a message", security=SECURITY, responses={200: StoredChange})
+    def recall(path: MessagePath, header: KeyHeader) -> dict[str, Any]:
+        return _concerning(parts, path, header, Kind.RECALLED)
+
+    @bp.put(f"{MESSAGE}/reactions/<emoji>", summary="React", security=SECURITY, responses={200: StoredChange})
+    def react(path: ReactionPath, header: KeyHeader) -> dict[str, Any]:
+        return _concerning(parts, path, header, Kind.REACTION, text=path.emoji)
+
+    @bp.delete(
+        f"{MESSAGE}/reactions/<emoji>", summary="Take a reaction back", security=SECURITY, responses={200: StoredChange}
+    )
+    def take_back(path: ReactionPath, header: KeyHeader) -> dict[str, Any]:
+        return _concerning(parts, path, header, Kind.REACTION, text=path.emoji, removed=True)
 
     return bp
 
 
-def _conversation(parts: Parts, sender: int, body: NewMessage) -> str:
+def _receiver(parts: Parts, sender: int, body: NewMessage) -> str:
     if (body.to is None) == (body.conversation is None):
         raise Problem(Code.BAD_REQUEST, "A message goes either to a name or into a conversation.", status=422)
     if body.conversation is not None:
-        return body.conversation
-    assert body.to is not None
-    if body.to == ids.LOBBY:
-        return ids.LOBBY
-    receiver = parts.store.run(accounts.by_name(canonical(body.to)))
-    if receiver is None:
-        raise Problem(Code.NO_SUCH_USER)
-    return ids.direct(sender, receiver.id)
+        return conversation_of(parts, sender, body.conversation)
+    to = body.to or ""
+    if to == ids.LOBBY or to.startswith("@") or ids.is_group(to) or ids.direct_users(to) is not None:
+        return conversation_of(parts, sender, to)
+    return ids.direct(sender, user_named(parts, to))
 
 
-def _send(
-    parts: Parts, sender: accounts.Account, conversation: str, text: str, message_key: str, *, own_key: bool
-) -> Stored:
-    tries = OWN_TRIES if own_key else 1
-    while True:
-        try:
-            return parts.acceptor.send(
-                sender.id, sender.name, conversation, text,
-                message_key=message_key, own_key=own_key, timeout_s=SEND_WITHIN_S / tries,
-            )  # fmt: skip
-        except Refused as refused:
-            tries -= 1
-            if refused.code != Code.OUTCOME_UNKNOWN or tries <= 0:
-                raise Problem(refused.code, after_s=refused.after_s) from refused
+def _text(body: NewMessage) -> Body:
+    try:
+        return body_of(body.text, body.reply_to or 0)
+    except Refused as refused:
+        raise Problem(refused.code) from refused
+
+
+def _concerning(parts: Parts, path: MessagePath, header: KeyHeader, kind: Kind, **what: Any) -> dict[str, Any]:
+    login, _ = signed_in(parts)
+    conversation = conversation_of(parts, login.account.id, path.conversation)
+    asked = Change(conversation, 0, 0, kind, ref=path.seq, **what)
+    return change(parts, login.account, asked, key_of(header)).model_dump()

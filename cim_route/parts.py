@@ -5,7 +5,7 @@ from typing import Protocol
 
 from cim_common.registry import Registry
 from cim_common.tokens import Tokens
-from cim_route.acceptor import Stored
+from cim_route.acceptor import Body, Stored
 from cim_route.attempts import Attempts
 from cim_route.passwords import Passwords
 from cim_route.placement import Placement
@@ -15,19 +15,18 @@ from cim_route.store import Store
 class Accepts(Protocol):
     """The accept operation as route drives it (`cim_route.acceptor`)."""
 
-    def send(
+    def append(
         self,
         sender: int,
         sender_name: str,
         conversation: str,
-        text: str,
+        body: Body,
         *,
         message_key: str,
         own_key: bool = False,
-        unverified: bool = False,
         timeout_s: float = 10.0,
     ) -> Stored:
-        """Returns when the message is durable; raises Refused."""
+        """Returns when the entry is durable; raises Refused."""
         ...
 
     def send_all(
@@ -42,7 +41,7 @@ class Accepts(Protocol):
         unverified: bool = False,
         timeout_s: float = 10.0,
     ) -> list[Stored]:
-        """The same for several messages, in order."""
+        """The same for several texts, in order."""
         ...
 
 

@@ -56,6 +56,7 @@ COVERED_ELSEWHERE = {
     "cim_route/legacy.py": "tests/system/test_legacy.py",
     "cim_route/parts.py": "only types",
     "cim_route/settings.py": "only types",
+    "cim_route/writing.py": "tests/cim_route/test_messages.py, test_groups.py",
 }
 """Modules without a test file of their own, and where they are tested. Programs as a whole: tests/system."""
 

@@ -107,6 +107,14 @@ def names(users: Sequence[int]) -> Flow[list[str]]:
     return [(name or b"").decode() for name in found]
 
 
+def ids_of(canonical_names: Sequence[str]) -> Flow[list[int]]:
+    """The user id that owns each canonical name, 0 where there is none."""
+    if not canonical_names:
+        return []
+    found = yield [("GET", keys.name(name)) for name in canonical_names]
+    return [int(user or 0) for user in found]
+
+
 def login(user: int, device: str) -> Flow[Login | None]:
     """The account and the version a session token of that device must have; None if there is no such account."""
     (fields,) = yield [("HMGET", keys.user(user), *_FIELDS, f"t:{device}")]

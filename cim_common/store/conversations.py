@@ -128,6 +128,12 @@ def list_since(user: int, device: str, since: int) -> Flow[tuple[list[Conversati
     return starts, version, more
 
 
+def one(user: int, conversation: str) -> Flow[Conversation | None]:
+    """One conversation as it stands in the user's list, without a device's position; None if there is none."""
+    (found,) = yield from _starts(user, "", None, [(conversation, 0)])
+    return found if found.incarnation else None
+
+
 def _scored(flat: list[Any]) -> list[tuple[bytes, bytes]]:
     if flat and isinstance(flat[0], list | tuple):
         return [(member, score) for member, score in flat]

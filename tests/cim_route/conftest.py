@@ -1,6 +1,7 @@
 """Route's app over a real Redis, with a registry and an acceptor that the tests hold in their hands."""
 
 import itertools
+import json
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, cast
@@ -9,13 +10,17 @@ import pytest
 from argon2 import PasswordHasher
 
 from cim_common.registry import Registry, Server
+from cim_common.store.interest import Liveness
 from cim_common.tokens import Tokens
-from cim_route.acceptor import Refused, Stored
+from cim_common.wire import codec
+from cim_common.wire.messages import Entry
+from cim_route.acceptor import Acceptor, Body, Refused, Stored
 from cim_route.app import RouteApp, create_app
 from cim_route.attempts import Attempts
 from cim_route.passwords import Passwords
 from cim_route.settings import RouteSettings
 from cim_route.store import Store
+from tests.real_servers import eventually
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 PASSWORD = "correct horse"
@@ -39,6 +44,8 @@ class Sent(NamedTuple):
     text: str
     message_key: str
     own_key: bool
+    entry: Entry | None = None
+    op: dict[str, Any] = {}  # noqa: RUF012
 
 
 class Accepted:
@@ -48,20 +55,23 @@ class Accepted:
         self.sent: list[Sent] = []
         self.refusals: list[Refused] = []
 
-    def send(
+    def append(
         self,
         sender: int,
         sender_name: str,
         conversation: str,
-        text: str,
+        body: Body,
         *,
         message_key: str,
         own_key: bool = False,
-        unverified: bool = False,
         timeout_s: float = 10.0,
     ) -> Stored:
-        assert not unverified
-        return self._take(Sent(sender, sender_name, conversation, text, message_key, own_key))
+        entry = codec.decode_entry(body.content)
+        return self._take(
+            Sent(
+                sender, sender_name, conversation, entry.text, message_key, own_key, entry, json.loads(body.op or "{}")
+            )
+        )
 
     def send_all(
         self,
@@ -145,7 +155,8 @@ def make_route(redis_url: str) -> Iterator[Callable[..., Route]]:
         route = Route(RouteApp("x"), store, Registered(), Tokens(SECRET), Accepted())
         parts.setdefault("passwords", Passwords(CHEAP))
         registry = cast(Registry, route.registry)
-        app = create_app(settings, store, registry, route.tokens, route.acceptor, attempts=attempts, **parts)
+        acceptor = parts.pop("acceptor", route.acceptor)
+        app = create_app(settings, store, registry, route.tokens, acceptor, attempts=attempts, **parts)
         return route._replace(app=app)
 
     yield make
@@ -159,3 +170,52 @@ def route(make_route: Callable[..., Route], listener: socket.socket, make_server
     made = make_route()
     made.registry.list = (make_server(listener.getsockname()[1]),)
     return made
+
+
+class Program:
+    """A program of one user that speaks HTTP only."""
+
+    def __init__(self, route: Route, name: str) -> None:
+        self.name, self._client = name, route.client()
+        self.user = int(route.register(name))
+        self.header = {"Authorization": f"Bearer {route.login(name)['token']}"}
+
+    def call(self, method: str, path: str, body: Any = None, key: str | None = None) -> tuple[int, Any]:
+        """Status and JSON of a call under /v1."""
+        headers = {**self.header, **({"Idempotency-Key": key} if key else {})}
+        answer = self._client.open(f"/v1{path}", method=method, json=body, headers=headers)
+        return answer.status_code, answer.json
+
+    def done(self, method: str, path: str, body: Any = None, key: str | None = None) -> Any:
+        """The JSON of a call that has to succeed."""
+        status, answer = self.call(method, path, body, key)
+        assert status in (200, 201), answer
+        return answer
+
+    def refused(self, method: str, path: str, body: Any = None, key: str | None = None) -> int:
+        """The code of a call that has to be refused."""
+        status, answer = self.call(method, path, body, key)
+        assert status >= 400, answer
+        code: int = answer["code"]
+        return code
+
+
+@pytest.fixture
+def live_route(
+    make_route: Callable[..., Route], redis_url: str, listener: socket.socket, make_server: Callable[..., Server]
+) -> Iterator[Route]:
+    """An app with a real way into the logs."""
+    acceptor = Acceptor(redis_url, Liveness())
+    made = make_route(acceptor=acceptor)
+    made.registry.list = (make_server(listener.getsockname()[1]),)
+    made.store.check()
+    acceptor.start()
+    eventually(lambda: acceptor._up)
+    yield made
+    acceptor.close()
+
+
+@pytest.fixture
+def people(live_route: Route) -> list[Program]:
+    """alice, bob, carol and dave."""
+    return [Program(live_route, name) for name in ("alice", "bob", "carol", "dave")]

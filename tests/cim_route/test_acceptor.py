@@ -10,7 +10,7 @@ from cim_common import ids
 from cim_common.store import keys, metadata
 from cim_common.store.interest import Liveness
 from cim_common.wire.codes import Code
-from cim_route.acceptor import Acceptor, Refused
+from cim_route.acceptor import Acceptor, Refused, body_of
 from cim_route.store import Store
 from tests.real_servers import RealRedis, eventually
 
@@ -38,6 +38,10 @@ def opened(redis_url: str) -> Iterator[Acceptor]:
     made.close()
 
 
+def say(acceptor: Acceptor, conversation: str, text: str, key: str) -> int:
+    return acceptor.append(ALICE, "alice", conversation, body_of(text), message_key=key).seq
+
+
 def refusal(call: Callable[[], object]) -> tuple[Code, bool]:
     with pytest.raises(Refused) as refused:
         call()
@@ -45,10 +49,10 @@ def refusal(call: Callable[[], object]) -> tuple[Code, bool]:
 
 
 def test_a_message_is_stored_once_for_its_key(acceptor: Acceptor) -> None:
-    assert acceptor.send(ALICE, "alice", DIRECT, "hello", message_key="k1").seq == 1
-    assert acceptor.send(ALICE, "alice", DIRECT, "hello", message_key="k1").seq == 1
-    assert acceptor.send(ALICE, "alice", DIRECT, "hello", message_key="k2").seq == 2
-    assert refusal(lambda: acceptor.send(ALICE, "alice", DIRECT, "other", message_key="k1")) == (Code.ID_REUSED, False)
+    assert say(acceptor, DIRECT, "hello", "k1") == 1
+    assert say(acceptor, DIRECT, "hello", "k1") == 1
+    assert say(acceptor, DIRECT, "hello", "k2") == 2
+    assert refusal(lambda: say(acceptor, DIRECT, "other", "k1")) == (Code.ID_REUSED, False)
 
 
 def test_several_go_in_order(acceptor: Acceptor) -> None:
@@ -58,7 +62,7 @@ def test_several_go_in_order(acceptor: Acceptor) -> None:
 
 def test_refusals(acceptor: Acceptor) -> None:
     def send(conversation: str, text: str) -> Callable[[], object]:
-        return lambda: acceptor.send(ALICE, "alice", conversation, text, message_key="k")
+        return lambda: say(acceptor, conversation, text, "k")
 
     assert refusal(send(DIRECT, "")) == (Code.EMPTY_TEXT, False)
     assert refusal(send(DIRECT, "x" * 16_385)) == (Code.TEXT_TOO_LONG, False)
@@ -71,7 +75,7 @@ def test_many_threads_share_batches(acceptor: Acceptor) -> None:
 
     def send(thread: int) -> None:
         for n in range(20):
-            seqs.append(acceptor.send(ALICE, "alice", ids.LOBBY, "x", message_key=f"{thread}.{n}").seq)
+            seqs.append(say(acceptor, ids.LOBBY, "x", f"{thread}.{n}"))
 
     threads = [threading.Thread(target=send, args=(number,)) for number in range(16)]
     for thread in threads:
@@ -86,14 +90,14 @@ def test_redis_away_and_back(new_redis: Callable[[], RealRedis]) -> None:
     server = new_redis()
     acceptors = opened(server.url)
     acceptor = next(acceptors)
-    acceptor.send(ALICE, "alice", DIRECT, "before", message_key="k1")
+    say(acceptor, DIRECT, "before", "k1")
     server.kill()
-    code, later = refusal(lambda: acceptor.send(ALICE, "alice", DIRECT, "meanwhile", message_key="k2"))
+    code, later = refusal(lambda: say(acceptor, DIRECT, "meanwhile", "k2"))
     assert code in (Code.STORE_UNAVAILABLE, Code.OUTCOME_UNKNOWN)
     assert later
     server.start()
     eventually(lambda: acceptor._up)
-    assert acceptor.send(ALICE, "alice", DIRECT, "before", message_key="k1").seq == 1
-    assert acceptor.send(ALICE, "alice", DIRECT, "after", message_key="k3").seq == 2
+    assert say(acceptor, DIRECT, "before", "k1") == 1
+    assert say(acceptor, DIRECT, "after", "k3") == 2
     with pytest.raises(StopIteration):
         next(acceptors)

@@ -6,6 +6,16 @@ from pathlib import Path
 
 from tests.cim_route.conftest import PASSWORD, Route
 
+MESSAGE = "/v1/conversations/{conversation}/messages/{seq}"
+NAMES = {
+    "<path:name>": "NAME",
+    "<group>": "ID",
+    "<path:conversation>": "C",
+    "<int:seq>": "SEQ",
+    "<emoji>": "EMOJI",
+}
+"""What stands in the page for a part of a path."""
+
 DOCS = Path(__file__).parents[2] / "docs" / "http.md"
 
 
@@ -28,6 +38,20 @@ def test_the_description_names_every_path_and_who_needs_a_token(route: Route) ->
         ("GET", "/v1/names/{name}", False),
         ("GET", "/v1/online", True),
         ("POST", "/v1/messages", True),
+        ("PATCH", MESSAGE, True),
+        ("DELETE", MESSAGE, True),
+        ("PUT", f"{MESSAGE}/reactions/{{emoji}}", True),
+        ("DELETE", f"{MESSAGE}/reactions/{{emoji}}", True),
+        ("POST", "/v1/groups", True),
+        ("GET", "/v1/groups/{group}", True),
+        ("PATCH", "/v1/groups/{group}", True),
+        ("DELETE", "/v1/groups/{group}", True),
+        ("GET", "/v1/groups/{group}/members", True),
+        ("POST", "/v1/groups/{group}/members", True),
+        ("PUT", "/v1/groups/{group}/members/{name}", True),
+        ("DELETE", "/v1/groups/{group}/members/{name}", True),
+        ("POST", "/v1/groups/{group}/bans", True),
+        ("DELETE", "/v1/groups/{group}/bans/{name}", True),
         ("GET", "/healthz", False),
         ("GET", "/readyz", False),
     }
@@ -39,7 +63,9 @@ def test_the_page_names_every_path(route: Route) -> None:
     page = DOCS.read_text(encoding="utf-8")
     for path in paths(route):
         if not path.startswith("/openapi"):
-            assert path.replace("<path:name>", "NAME") in page
+            for part, name in NAMES.items():
+                path = path.replace(part, name)
+            assert path in page
 
 
 def test_legacy_paths_exist_only_when_asked_for(make_route: Callable[..., Route]) -> None:

@@ -7,7 +7,9 @@ import pytest
 from cim_common import ids
 from cim_common.wire.codes import Code
 from cim_route.acceptor import Refused
-from tests.cim_route.conftest import Route
+from tests.cim_route.conftest import Program, Route
+
+GROUP = "g-0123456789abcdef"
 
 
 def send(route: Route, headers: dict[str, str], **body: Any) -> Any:
@@ -32,8 +34,20 @@ def test_a_message_to_a_user(route: Route) -> None:
 def test_messages_to_the_lobby_and_into_a_conversation(route: Route) -> None:
     alice = route.bearer("alice")
     assert send(route, alice, to="lobby", text="x").json["conversation"] == ids.LOBBY
-    assert send(route, alice, conversation="d-1-2", text="x").json["conversation"] == "d-1-2"
-    assert [sent.conversation for sent in route.acceptor.sent] == [ids.LOBBY, "d-1-2"]
+    assert send(route, alice, conversation=GROUP, text="x").json["conversation"] == GROUP
+    assert send(route, alice, to=GROUP, text="x", reply_to=4).json["conversation"] == GROUP
+    assert [sent.conversation for sent in route.acceptor.sent] == [ids.LOBBY, GROUP, GROUP]
+    assert [sent.entry.ref for sent in route.acceptor.sent if sent.entry] == [0, 0, 4]
+
+
+def test_a_direct_conversation_has_three_names(route: Route) -> None:
+    alice = route.bearer("alice")
+    bob = int(route.register("bob"))
+    ways = ({"to": "bob"}, {"to": "@bob"}, {"conversation": "@Bob"})
+    found = {send(route, alice, **way, text="x").json["conversation"] for way in ways}
+    (conversation,) = found
+    assert bob in (ids.direct_users(conversation) or ())
+    assert send(route, alice, to=conversation, text="x").json["conversation"] == conversation
 
 
 def test_the_sender_is_the_tokens_whatever_the_body_says(route: Route) -> None:
@@ -71,6 +85,10 @@ def test_a_bad_idempotency_key(route: Route, key: str) -> None:
         ({"to": ["lobby"], "text": "x"}, 422, 1000),
         ({"to": "nobody", "text": "x"}, 404, 1004),
         ({"to": "4", "text": "x"}, 422, 1009),
+        ({"conversation": "d-1-2", "text": "x"}, 404, 1003),
+        ({"to": ids.direct(ids.MIN_USER_ID + 1, ids.MIN_USER_ID + 2), "text": "x"}, 404, 1003),
+        ({"to": "lobby", "text": " "}, 422, 1001),
+        ({"to": "lobby", "text": "x", "reply_to": 0}, 422, 1000),
     ],
 )
 def test_what_cannot_be_sent(route: Route, body: Any, status: int, code: int) -> None:
@@ -119,3 +137,24 @@ def test_with_a_key_of_the_client_it_is_the_client_that_asks_again(route: Route)
     answer = send(route, headers, to="lobby", text="x")
     assert (answer.status_code, answer.json["code"], answer.headers["Retry-After"]) == (503, 2005, "1")
     assert send(route, headers, to="lobby", text="x").status_code == 201
+
+
+def test_edits_recalls_and_reactions(people: list[Program]) -> None:
+    alice, bob, carol, _ = people
+    alice.done("POST", "/messages", {"to": "bob", "text": "helo"})
+    message = "/conversations/@bob/messages/1"
+    edit = alice.done("PATCH", message, {"text": "hello"}, key="e1")
+    assert alice.done("PATCH", message, {"text": "hello"}, key="e1") == edit
+    assert edit == {"conversation": ids.direct(alice.user, bob.user), "seq": 2}
+    theirs = "/conversations/@alice/messages/1"
+    assert bob.refused("PATCH", theirs, {"text": "hallo"}) == Code.FORBIDDEN
+    assert bob.done("PUT", f"{theirs}/reactions/%F0%9F%91%8D")["seq"] == 3
+    assert bob.done("PUT", f"{theirs}/reactions/+1")["seq"] == 4
+    assert bob.done("DELETE", f"{theirs}/reactions/+1")["seq"] == 5
+    assert bob.refused("PUT", f"{theirs}/reactions/a%20b") == Code.BAD_REQUEST
+    assert bob.refused("DELETE", theirs) == Code.FORBIDDEN
+    assert alice.done("DELETE", message)["seq"] == 6
+    assert alice.refused("PATCH", message, {"text": "too late"}) == Code.NO_SUCH_MESSAGE
+    assert alice.refused("PATCH", "/conversations/@bob/messages/99", {"text": "x"}) == Code.NO_SUCH_MESSAGE
+    assert alice.refused("PATCH", message, {"text": " "}) == Code.EMPTY_TEXT
+    assert carol.refused("DELETE", f"/conversations/{edit['conversation']}/messages/1") == Code.NO_SUCH_CONVERSATION
