@@ -144,6 +144,11 @@ class Conversations:
             if len(conversation.waiting) == 1:
                 self._take_interest(conversation)
 
+    def takes_part(self, channel: Channel, conversation_id: str) -> bool:
+        """Whether a connection syncs a conversation or is live in it."""
+        conversation = self._all.get(conversation_id)
+        return conversation is not None and (channel in conversation.live or channel in conversation.syncing)
+
     def hold(self, channel: Channel, conversation_id: str) -> None:
         """The connection wants hints only, until it asks again."""
         conversation = self._all.get(conversation_id)

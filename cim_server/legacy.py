@@ -142,6 +142,8 @@ class LegacyDoor:
                 session.conversations.add(conversation.id)
                 session.positions[conversation.id] = conversation.start
                 self.conversations.sync(session.channel, conversation.id, conversation.start)
+            elif not self.conversations.takes_part(session.channel, conversation.id):
+                self._sync_again(session, conversation.id)  # a group that has been left, and joined again perhaps
         if more:
             self._list(session)
 
@@ -256,7 +258,7 @@ def _groups(session: LegacySession, items: list[tuple[str, int, bool, Entry]]) -
             frames.extend(kind(first.sender, first.sender_name, session.user, tuple(part)) for part in _parts(texts))
 
     for _, seq, offline, entry in items:
-        if entry.kind != 0 or entry.sender == session.user:
+        if entry.kind != 0 or entry.recalled or entry.sender == session.user:
             continue
         batch = "" if offline else entry.message_id.partition("#")[0] or str(seq)
         key = (offline, entry.sender, batch)

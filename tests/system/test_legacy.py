@@ -8,9 +8,13 @@ import pytest
 import trio
 
 from cim_client import connect
+from cim_common import ids
+from cim_common.wire import messages as m
+from cim_common.wire.kinds import Kind
 from tests.real_servers import eventually
 from tests.system.cluster import Cluster
 from tests.system.legacy_double import JavaClient, Route, framed, login_body
+from tests.system.raw import Raw
 
 NewCluster = Callable[..., Cluster]
 
@@ -212,3 +216,30 @@ async def test_legacy_and_v2_users_talk(cluster: Cluster, route: Route) -> None:
         ] == "3000"
         assert len(ann.shown) == 2
         assert ann.lost == 0
+
+
+def test_a_legacy_client_in_a_group(cluster: Cluster, route: Route) -> None:
+    ben, ann = person(route, "Ben").start(), Raw(cluster.route, "ann").log_in()
+    group = ids.new_group()
+
+    def change(n: int, kind: Kind, **fields: object) -> None:
+        ann.send(m.Change(group, n, n - 1, kind, **fields))  # type: ignore[arg-type]
+        assert isinstance(ann.until(m.Ack), m.Ack)
+
+    change(1, Kind.CREATED, text="ops", targets=(ben.user,))
+    assert ann.say(group, 2, 1, "welcome") == m.Ack(2, 2)
+    change(3, Kind.KICKED, targets=(ben.user,))
+    assert ann.say(group, 4, 3, "behind his back") == m.Ack(4, 4)
+    assert ann.say(group, 5, 4, "and recalled") == m.Ack(5, 5)
+    change(6, Kind.JOINED, targets=(ben.user,))
+    assert ann.say(group, 7, 6, "welcome back") == m.Ack(7, 7)
+    eventually(lambda: ben.texts == ["welcome", "welcome back"])
+    ben.drop()
+    assert ann.say(group, 8, 7, "while away") == m.Ack(8, 8)
+    assert ann.say(group, 9, 8, "never mind") == m.Ack(9, 9)
+    change(10, Kind.RECALLED, ref=9)
+    again = JavaClient(route, ben.user, "Ben")
+    eventually(lambda: again.log_in()["code"] == "9000")
+    again.start()
+    eventually(lambda: again.texts == ["while away"])
+    ann.close()
