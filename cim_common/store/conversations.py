@@ -182,6 +182,7 @@ def _starts(
                 member.role if member else "member" if name == ids.LOBBY else "left",
                 max(unread, 0) if counted else 0, read, int(float(state.active or 0)), int(state.members or 0),
                 state.dissolved is not None, pinned, muted,
+                tuple(int(pin) for pin in (state.pins or b"").split(b",") if pin),
             )
         )  # fmt: skip
     return found
@@ -201,13 +202,14 @@ class _State(NamedTuple):
     active: bytes | None
     members: bytes | None
     dissolved: bytes | None
+    pins: bytes | None
 
 
 def _state_command(conversation: str, user: int) -> Command:
     peer = _peer(conversation, user)
     return (
         "HMGET", keys.conv(conversation), "l", "i", f"n:{peer}", "gn", "gt", f"m:{user}", "c", f"o:{user}", "r", "mc",
-        "x",
+        "x", "pins",
     )  # fmt: skip
 
 

@@ -510,7 +510,7 @@ class Conversations(_message.Message):
     def __init__(self, request: _Optional[int] = ..., conversations: _Optional[_Iterable[_Union[Conversation, _Mapping]]] = ..., version: _Optional[int] = ..., more: _Optional[bool] = ...) -> None: ...
 
 class Conversation(_message.Message):
-    __slots__ = ("id", "version", "head", "incarnation", "start", "peer", "title", "topic", "role", "unread", "read", "active_ms", "members", "dissolved", "pinned", "muted")
+    __slots__ = ("id", "version", "head", "incarnation", "start", "peer", "title", "topic", "role", "unread", "read", "active_ms", "members", "dissolved", "pinned", "muted", "pins")
     ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     HEAD_FIELD_NUMBER: _ClassVar[int]
@@ -527,6 +527,7 @@ class Conversation(_message.Message):
     DISSOLVED_FIELD_NUMBER: _ClassVar[int]
     PINNED_FIELD_NUMBER: _ClassVar[int]
     MUTED_FIELD_NUMBER: _ClassVar[int]
+    PINS_FIELD_NUMBER: _ClassVar[int]
     id: str
     version: int
     head: int
@@ -543,7 +544,8 @@ class Conversation(_message.Message):
     dissolved: bool
     pinned: bool
     muted: bool
-    def __init__(self, id: _Optional[str] = ..., version: _Optional[int] = ..., head: _Optional[int] = ..., incarnation: _Optional[int] = ..., start: _Optional[int] = ..., peer: _Optional[int] = ..., title: _Optional[str] = ..., topic: _Optional[str] = ..., role: _Optional[str] = ..., unread: _Optional[int] = ..., read: _Optional[int] = ..., active_ms: _Optional[int] = ..., members: _Optional[int] = ..., dissolved: _Optional[bool] = ..., pinned: _Optional[bool] = ..., muted: _Optional[bool] = ...) -> None: ...
+    pins: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, id: _Optional[str] = ..., version: _Optional[int] = ..., head: _Optional[int] = ..., incarnation: _Optional[int] = ..., start: _Optional[int] = ..., peer: _Optional[int] = ..., title: _Optional[str] = ..., topic: _Optional[str] = ..., role: _Optional[str] = ..., unread: _Optional[int] = ..., read: _Optional[int] = ..., active_ms: _Optional[int] = ..., members: _Optional[int] = ..., dissolved: _Optional[bool] = ..., pinned: _Optional[bool] = ..., muted: _Optional[bool] = ..., pins: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Head(_message.Message):
     __slots__ = ("conversation", "head")

@@ -164,7 +164,7 @@ _NESTED: dict[type, dict[str, type]] = {
 }
 """Fields that are lists of messages. All others are scalars, or lists of scalars in `_LISTS`, of the same names."""
 
-_LISTS = {(m.Change, "targets")}
+_LISTS = {(m.Change, "targets"), (m.Conversation, "pins")}
 
 
 def _to_pb(message: Any, body: Any) -> Any:

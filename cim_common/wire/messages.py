@@ -205,6 +205,7 @@ class Conversation(NamedTuple):
     dissolved: bool = False
     pinned: bool = False
     muted: bool = False
+    pins: tuple[int, ...] = ()
 
 
 class Conversations(NamedTuple):

@@ -79,7 +79,7 @@ def fold(store: Store, roster: Roster, conversation: str, above: int) -> int:  #
 def assert_same(store: Store, roster: Roster) -> None:  # noqa: F811
     found = store.run(members.everyone(GROUP))
     assert {user: role for user, role in found.items() if role != "blocked"} == roster.roles
-    fields = store.command("HMGET", keys.conv(GROUP), "gn", "gt", "mc", "x")
+    fields = store.command("HMGET", keys.conv(GROUP), "gn", "gt", "mc", "x", "pins")
     assert (fields[0].decode(), fields[1].decode(), int(fields[2])) == (roster.name, roster.topic, len(roster.members))
     assert (fields[3] is not None) is roster.dissolved
     overlay = {key.decode(): value.decode() for key, value in _pairs(store.command("HGETALL", keys.overlay(GROUP)))}
@@ -95,7 +95,7 @@ def assert_same(store: Store, roster: Roster) -> None:  # noqa: F811
         for emoji, users in emojis.items()
         if users
     }
-    assert [int(pin) for pin in overlay.get("pins", "").split(",") if pin] == roster.pins
+    assert [int(pin) for pin in (fields[4] or b"").split(b",") if pin] == roster.pins
 
 
 def _pairs(flat: list[bytes]) -> list[tuple[bytes, bytes]]:

@@ -152,6 +152,22 @@ def test_bans_and_their_end(world: World) -> None:
     assert world.change(ALICE, Kind.JOINED, targets=(BOB,)) == -Code.ALREADY_A_MEMBER
 
 
+def test_a_ban_in_advance_shows_in_no_list(world: World) -> None:
+    world.change(ALICE, Kind.BANNED, targets=(DAVE,))
+    world.change(ALICE, Kind.UNBANNED, targets=(DAVE,))
+    listed, _, _ = world.store.run(conversations.list_since(DAVE, "d1", 0))
+    assert [item.id for item in listed] == ["lobby"]
+
+
+def test_pins_stand_in_the_list(world: World) -> None:
+    first, second = world.say(BOB, "one"), world.say(BOB, "two")
+    assert world.change(BOB, Kind.PINNED, ref=first) == -Code.FORBIDDEN
+    for ref, removed in ((first, False), (second, False), (first, True), (first, False)):
+        assert world.change(ALICE, Kind.PINNED, ref=ref, removed=removed) > 0
+    listed, _, _ = world.store.run(conversations.list_since(BOB, "d1", 0))
+    assert listed[1].pins == (second, first)
+
+
 def test_an_owner_hands_over_leaves_and_dissolves(world: World) -> None:
     world.change(ALICE, Kind.ROLE, targets=(CAROL,), role="owner")
     assert world.members() == {"alice": "admin", "bob": "member", "carol": "owner"}

@@ -31,7 +31,7 @@ LISTED = st.builds(
     m.Conversation,
     id=TEXTS, version=NUMBERS, head=NUMBERS, incarnation=NUMBERS, start=NUMBERS, peer=NUMBERS, title=TEXTS,
     topic=TEXTS, role=TEXTS, unread=NUMBERS, read=NUMBERS, active_ms=NUMBERS, members=NUMBERS,
-    dissolved=st.booleans(), pinned=st.booleans(), muted=st.booleans(),
+    dissolved=st.booleans(), pinned=st.booleans(), muted=st.booleans(), pins=st.lists(NUMBERS, max_size=3).map(tuple),
 )  # fmt: skip
 SCHEDULES = st.builds(m.Schedule, SMALL, TEXTS, TEXTS, NUMBERS, TEXTS)
 

@@ -150,12 +150,15 @@ RULES[4] = function(a)
   end
 end
 
--- BANNED
+-- BANNED: also of people who were never members; their lists do not show the group then.
 RULES[5] = function(a)
   for _, target in ipairs(targets_of(a)) do
-    local member = target.member or {role = 'l', spans = '-', base = 0, joined = 0}
-    if rank(a.member) < 2 or rank(a.member) <= rank(member) then return FORBIDDEN end
-    remove(a, target.user, member, 'x')
+    if rank(a.member) < 2 or rank(a.member) <= rank(target.member) then return FORBIDDEN end
+    if target.member then
+      remove(a, target.user, target.member, 'x')
+    else
+      set(a, 'm:' .. target.user, record_of({role = 'x', spans = '-', base = 0, joined = 0}))
+    end
   end
 end
 
@@ -165,7 +168,8 @@ RULES[6] = function(a)
   for _, target in ipairs(targets_of(a)) do
     if not target.member or target.member.role ~= 'x' then return THEY_ARE_NOT_MEMBERS end
     target.member.role = 'l'
-    set_member(a, target.user, target.member)
+    set(a, 'm:' .. target.user, record_of(target.member))
+    if target.member.joined > 0 then a.affected[#a.affected + 1] = target.user end
   end
 end
 
@@ -242,12 +246,12 @@ RULES[13] = function(a)
   if a.kind == 'l' or (a.kind == 'g' and rank(a.member) < 2) then return FORBIDDEN end
   if not text_at(a) then return NO_SUCH_MESSAGE end
   local ref, pins = string.format('%.0f', a.op.ref), {}
-  for pin in string.gmatch(redis.call('HGET', a.overlay, 'pins') or '', '%d+') do
+  for pin in string.gmatch(redis.call('HGET', a.conv, 'pins') or '', '%d+') do
     if pin ~= ref then pins[#pins + 1] = pin end
   end
   if not a.op.removed then pins[#pins + 1] = ref end
   while #pins > MAX_PINS do table.remove(pins, 1) end
-  overlay(a, 'pins', table.concat(pins, ','))
+  set(a, 'pins', table.concat(pins, ','))
 end
 
 -- BLOCKED, UNBLOCKED: in a direct conversation the other user's record.
