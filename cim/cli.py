@@ -61,6 +61,12 @@ def _default_data() -> str:
     return os.path.join(os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share"), "cim", "cluster")
 
 
+_directory = _option(
+    "--directory", type=click.Choice(["open", "members"]), default="open", show_default=True,
+    help="Whom users find and see online: everybody, or those they share a conversation with.",
+)  # fmt: skip
+
+
 @main.command()
 @_option("--servers", type=click.IntRange(1, 64), default=2, show_default=True, help="Number of IM servers.")
 @_option("--route", type=Address(), default="127.0.0.1:8083", show_default=True, help="Where route listens.")
@@ -77,12 +83,13 @@ def _default_data() -> str:
 @_option("--redis", metavar="URL", help="Use this Redis instead of the embedded one.")
 @_option("--zookeeper", metavar="HOSTS", help="Use this ZooKeeper as registry instead of leases in Redis.")
 @_option("--legacy/--no-legacy", default=False, help="Serve CIM's Java clients, whose accounts have no password.")
+@_directory
 @_option("--allow-plaintext", is_flag=True, help="Allow a --route host that others can reach, without TLS.")
 @_option("--advertise", metavar="HOST", help="Host that clients are sent to, when it is not the one of --route.")
 @_option("--ready-file", type=click.Path(dir_okay=False), help="Gets one JSON object once everything answers.")
 def up(
     servers: int, route: tuple[str, int], server_port: int, data: str, redis: str | None, zookeeper: str | None,
-    legacy: bool, allow_plaintext: bool, advertise: str | None, ready_file: str | None,
+    legacy: bool, directory: str, allow_plaintext: bool, advertise: str | None, ready_file: str | None,
 ) -> None:  # fmt: skip
     """Run a whole cluster on this machine: route, IM servers, Redis, registry.
 
@@ -99,7 +106,7 @@ def up(
     _check_plaintext(route[0], allow_plaintext)
     settings = UpSettings(
         Path(data).expanduser().absolute(), servers, *route, server_port, redis, zookeeper, legacy, allow_plaintext,
-        advertise, Path(ready_file).absolute() if ready_file else None,
+        advertise, Path(ready_file).absolute() if ready_file else None, directory,
     )  # fmt: skip
     sys.exit(run(settings))
 
@@ -137,11 +144,13 @@ _plaintext = _option("--allow-plaintext", is_flag=True, help="Listen where other
 @_option("--http", type=Address(), default="127.0.0.1:8081", show_default=True, help="Health and internal calls.")
 @_option("--advertise", metavar="HOST", help="Host that clients are sent to.  [default: that of --listen]")
 @_legacy
+@_directory
 @_plaintext
 @_ready
 def server(
     server_id: str | None, redis: str, zookeeper: str | None, secret_file: str, listen: tuple[str, int],
-    http: tuple[str, int], advertise: str | None, legacy: bool, allow_plaintext: bool, ready_file: str | None,
+    http: tuple[str, int], advertise: str | None, legacy: bool, directory: str, allow_plaintext: bool,
+    ready_file: str | None,
 ) -> None:  # fmt: skip
     """Run one IM server of a cluster.
 
@@ -151,6 +160,7 @@ def server(
                  --listen 127.0.0.1:11211 --http 127.0.0.1:8081
     """
     from cim import logs
+    from cim_common.store.presence import Directory
     from cim_server.app import run
     from cim_server.settings import ServerSettings
 
@@ -159,7 +169,7 @@ def server(
     settings = ServerSettings(
         server_id=name, redis_url=redis, secret=_read_secret(secret_file), host=listen[0], port=listen[1],
         http_host=http[0], http_port=http[1], advertise_host=advertise, zookeeper=zookeeper, legacy=legacy,
-        allow_plaintext=allow_plaintext, ready_file=ready_file,
+        allow_plaintext=allow_plaintext, ready_file=ready_file, directory=Directory(directory),
     )  # fmt: skip
     if legacy:
         click.echo("WARNING: legacy clients are served: their accounts have no password.", err=True)
@@ -172,12 +182,13 @@ def server(
 @_secret
 @_option("--listen", type=Address(), default="127.0.0.1:8083", show_default=True, help="Where the HTTP API is.")
 @_legacy
+@_directory
 @_plaintext
 @_option("--operator-token-file", type=click.Path(dir_okay=False), help="File with the token of operators' calls.")
 @_ready
 def route(
-    redis: str, zookeeper: str | None, secret_file: str, listen: tuple[str, int], legacy: bool, allow_plaintext: bool,
-    operator_token_file: str | None, ready_file: str | None,
+    redis: str, zookeeper: str | None, secret_file: str, listen: tuple[str, int], legacy: bool, directory: str,
+    allow_plaintext: bool, operator_token_file: str | None, ready_file: str | None,
 ) -> None:  # fmt: skip
     """Run route: accounts, logins and the HTTP API of a cluster.
 
@@ -186,6 +197,7 @@ def route(
       cim route --redis redis://10.0.0.5:6379/0 --zookeeper 10.0.0.6:2181 --secret-file /etc/cim/secret
     """
     from cim import logs
+    from cim_common.store.presence import Directory
     from cim_route.serve import run
     from cim_route.settings import RouteSettings
 
@@ -193,7 +205,7 @@ def route(
     logs.configure()
     settings = RouteSettings(
         redis_url=redis, secret=_read_secret(secret_file), host=listen[0], port=listen[1], zookeeper=zookeeper,
-        legacy=legacy, operator_token_file=operator_token_file, ready_file=ready_file,
+        legacy=legacy, operator_token_file=operator_token_file, ready_file=ready_file, directory=Directory(directory),
     )  # fmt: skip
     if legacy:
         click.echo("WARNING: legacy clients are served: their accounts have no password.", err=True)

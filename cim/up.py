@@ -43,6 +43,7 @@ class UpSettings:
     allow_plaintext: bool = False
     advertise: str | None = None
     ready_file: Path | None = None
+    directory: str = "open"
 
 
 class Up:
@@ -79,6 +80,7 @@ class Up:
             return self._embedded.command
         settings = self._settings
         common = ["--ready-file", str(self._ready_file(name)), "--legacy" if settings.legacy else "--no-legacy"]
+        common += ["--directory", settings.directory]
         if settings.zookeeper:
             common += ["--zookeeper", settings.zookeeper]
         if settings.allow_plaintext:

@@ -9,11 +9,15 @@ from pydantic import BaseModel, Field
 
 from cim_common import names
 from cim_common.names import BadName
-from cim_common.store import accounts
+from cim_common.store import accounts, presence
+from cim_common.store.presence import Directory
 from cim_common.wire.codes import Code
 from cim_route.auth import SECURITY, signed_in
 from cim_route.parts import Parts
 from cim_route.problems import Problem
+
+MAX_LOOKED_THROUGH = 2_000
+"""Names that begin as asked for and are looked through for those the caller may see (`--directory members`)."""
 
 
 class Registration(BaseModel):
@@ -71,6 +75,20 @@ def _shown(wish: str | None, name: str, typed: str) -> str:
         return name
 
 
+def _acquaintances(parts: Parts, viewer: int, prefix: str, limit: int) -> list[accounts.Listed]:
+    """Accounts whose name begins so and which the viewer may see, among the first `MAX_LOOKED_THROUGH`."""
+    found: list[accounts.Listed] = []
+    after = ""
+    for _ in range(MAX_LOOKED_THROUGH // accounts.MAX_LISTED):
+        page = parts.store.run(accounts.by_prefix(prefix, accounts.MAX_LISTED, after))
+        seen = parts.store.run(presence.visible(viewer, [user.id for user in page]))
+        found += [user for user in page if user.id in seen]
+        if not page or len(found) >= limit:
+            break
+        after = page[-1].name
+    return found[:limit]
+
+
 def blueprint(parts: Parts) -> APIBlueprint:
     """`/v1/register`, `/v1/users`, `/v1/names`."""
     bp = APIBlueprint("accounts", __name__, url_prefix="/v1", abp_tags=[Tag(name="accounts")])
@@ -90,12 +108,15 @@ def blueprint(parts: Parts) -> APIBlueprint:
 
     @bp.get("/users", summary="Accounts whose name begins so", security=SECURITY, responses={200: Users})
     def users(query: UsersQuery) -> dict[str, Any]:
-        signed_in(parts)
+        login, _ = signed_in(parts)
         try:
             prefix = names.canonical_prefix(query.prefix)
         except BadName:
             return Users(users=[]).model_dump()
-        found = parts.store.run(accounts.by_prefix(prefix, query.limit))
+        if parts.directory is Directory.OPEN:
+            found = parts.store.run(accounts.by_prefix(prefix, query.limit))
+        else:
+            found = _acquaintances(parts, login.account.id, prefix, query.limit)
         listed = [ListedUser(user_id=str(user), name=name, display_name=display) for user, name, display in found]
         return Users(users=listed).model_dump()
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cim_common.registry import Registry
+from cim_common.store.presence import Directory
 from cim_common.tokens import Tokens
 from cim_route.acceptor import Body, Stored
 from cim_route.attempts import Attempts
@@ -56,3 +57,4 @@ class Parts:
     passwords: Passwords
     attempts: Attempts
     placement: Placement
+    directory: Directory

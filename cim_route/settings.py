@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from cim_common.store.presence import Directory
+
 
 @dataclass(frozen=True, slots=True)
 class RouteSettings:
@@ -17,5 +19,6 @@ class RouteSettings:
     port: int = 8083
     zookeeper: str | None = None
     legacy: bool = False
+    directory: Directory = Directory.OPEN
     operator_token_file: str | None = None
     ready_file: str | None = None

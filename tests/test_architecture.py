@@ -53,6 +53,7 @@ COVERED_ELSEWHERE = {
     "cim_common/wire/commands.py": "wire/test_connection.py: every cell",
     "cim_common/wire/limits.py": "constants",
     "cim_common/wire/messages.py": "wire/test_codec.py",
+    "cim_route/entries.py": "tests/cim_route/test_history.py",
     "cim_route/legacy.py": "tests/system/test_legacy.py",
     "cim_route/parts.py": "only types",
     "cim_route/settings.py": "only types",

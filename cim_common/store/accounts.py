@@ -161,11 +161,12 @@ def index(account: Account) -> Flow[None]:
     yield [_index(account.name, account.id)]
 
 
-def by_prefix(canonical_prefix: str, limit: int) -> Flow[list[Listed]]:
-    """Accounts whose canonical name begins so, by name, at most `limit` (100)."""
+def by_prefix(canonical_prefix: str, limit: int, after: str = "") -> Flow[list[Listed]]:
+    """Accounts whose canonical name begins so and comes after `after`, by name, at most `limit` (100)."""
     start = canonical_prefix.encode()
+    first = b"(" + after.encode() + b"\0\xff" if after else b"[" + start
     (members,) = yield [
-        ("ZRANGE", keys.NAMES, b"[" + start, b"(" + start + b"\xff", "BYLEX", "LIMIT", 0, min(limit, MAX_LISTED))
+        ("ZRANGE", keys.NAMES, first, b"(" + start + b"\xff", "BYLEX", "LIMIT", 0, min(limit, MAX_LISTED))
     ]
     users = [int(member.rpartition(b"\0")[2]) for member in members]
     return (yield from _listed(users))

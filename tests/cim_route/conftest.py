@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 
 from cim_common.registry import Registry, Server
 from cim_common.store.interest import Liveness
+from cim_common.store.presence import Directory
 from cim_common.tokens import Tokens
 from cim_common.wire import codec
 from cim_common.wire.messages import Entry
@@ -149,7 +150,8 @@ def make_route(redis_url: str) -> Iterator[Callable[..., Route]]:
     closing: list[Store | Attempts] = []
 
     def make(url: str = redis_url, legacy: bool = False, **parts: Any) -> Route:
-        settings = RouteSettings(redis_url=url, secret=SECRET, legacy=legacy)
+        directory = parts.pop("directory", Directory.OPEN)
+        settings = RouteSettings(redis_url=url, secret=SECRET, legacy=legacy, directory=directory)
         store, attempts = Store(url), parts.pop("attempts", None) or Attempts(url)
         closing.extend((store, attempts))
         route = Route(RouteApp("x"), store, Registered(), Tokens(SECRET), Accepted())
@@ -201,18 +203,30 @@ class Program:
 
 
 @pytest.fixture
-def live_route(
+def make_live_route(
     make_route: Callable[..., Route], redis_url: str, listener: socket.socket, make_server: Callable[..., Server]
-) -> Iterator[Route]:
-    """An app with a real way into the logs."""
-    acceptor = Acceptor(redis_url, Liveness())
-    made = make_route(acceptor=acceptor)
-    made.registry.list = (make_server(listener.getsockname()[1]),)
-    made.store.check()
-    acceptor.start()
-    eventually(lambda: acceptor._up)
-    yield made
-    acceptor.close()
+) -> Iterator[Callable[..., Route]]:
+    """Makes apps with a real way into the logs."""
+    acceptors: list[Acceptor] = []
+
+    def make(**parts: Any) -> Route:
+        acceptor = Acceptor(redis_url, Liveness())
+        acceptors.append(acceptor)
+        made = make_route(acceptor=acceptor, **parts)
+        made.registry.list = (make_server(listener.getsockname()[1]),)
+        made.store.check()
+        acceptor.start()
+        eventually(lambda: acceptor._up)
+        return made
+
+    yield make
+    for acceptor in acceptors:
+        acceptor.close()
+
+
+@pytest.fixture
+def live_route(make_live_route: Callable[..., Route]) -> Route:
+    return make_live_route()
 
 
 @pytest.fixture

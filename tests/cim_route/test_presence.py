@@ -4,11 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import redis
 
 from cim_common.registry import Server
-from cim_common.store import sessions
+from cim_common.store import keys, sessions
+from cim_common.store.presence import Directory
 from cim_common.store.sessions import Session
-from tests.cim_route.conftest import Route
+from cim_common.wire.codes import Code
+from tests.cim_route.conftest import Program, Route
 
 
 @pytest.fixture
@@ -52,3 +55,39 @@ def test_nobody_is_online_without_servers(route: Route, header: dict[str, str]) 
 
 def test_it_needs_a_token(route: Route) -> None:
     assert online(route, {}).json["code"] == 1012
+
+
+def test_a_directory_of_acquaintances(make_live_route: Callable[..., Route]) -> None:
+    route = make_live_route(directory=Directory.MEMBERS)
+    alice, bob, carol, dave = (Program(route, name) for name in ("alice", "bob", "carol", "dave"))
+    live = route.registry.list[0].ref
+    for person in (alice, bob, carol, dave):
+        route.store.run(sessions.claim(person.user, person.name, "d1", Session(live, "c1"), False, 1))
+
+    def names(program: Program, path: str) -> list[str]:
+        return [user["name"] for user in program.done("GET", path)["users"]]
+
+    alice.done("POST", "/messages", {"to": "lobby", "text": "all"})
+    alice.done("POST", "/messages", {"to": "bob", "text": "you"})
+    alice.done("POST", "/groups", {"name": "ops", "members": ["carol"]})
+    for path in ("/users", "/online"):
+        assert names(alice, path) == ["alice", "bob", "carol"]
+        assert names(bob, path) == ["alice", "bob"]
+        assert names(dave, path) == ["dave"]
+    assert alice.done("GET", "/online")["total"] == 3
+    assert names(alice, "/users?limit=2") == ["alice", "bob"]
+    assert bob.done("GET", "/users/alice/presence") == {"online": True}
+    assert bob.refused("GET", "/users/carol/presence") == Code.NO_SUCH_USER
+
+
+def test_last_seen(make_live_route: Callable[..., Route], redis_url: str) -> None:
+    route = make_live_route()
+    alice, bob = (Program(route, name) for name in ("alice", "bob"))
+    assert alice.done("GET", "/users/Bob/presence") == {"online": False}
+    client = redis.Redis.from_url(redis_url)
+    client.hset(keys.user(bob.user), "seen", 1_797_408_299_123)
+    assert alice.done("GET", "/users/bob/presence") == {"online": False, "last_seen": 1_797_408_299.123}
+    client.hset(keys.user(bob.user), "no_seen", 1)
+    assert alice.done("GET", "/users/bob/presence") == {"online": False}
+    client.close()
+    assert alice.refused("GET", "/users/nobody/presence") == Code.NO_SUCH_USER

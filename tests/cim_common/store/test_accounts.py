@@ -103,14 +103,16 @@ def test_names_by_prefix(store: Store) -> None:
     for name in ("bob", "al", "alice", "alina", "álvaro", "алиса"):
         make(store, name)
 
-    def names(prefix: str, limit: int = 100) -> list[str]:
-        return [listed.name for listed in store.run(accounts.by_prefix(prefix, limit))]
+    def names(prefix: str, limit: int = 100, after: str = "") -> list[str]:
+        return [listed.name for listed in store.run(accounts.by_prefix(prefix, limit, after))]
 
     assert names("al") == ["al", "alice", "alina"]
     assert names("al", 2) == ["al", "alice"]
     assert names("а") == ["алиса"]
     assert names("") == ["al", "alice", "alina", "bob", "álvaro", "алиса"]
     assert names("c") == []
+    assert names("al", 2, after="al") == ["alice", "alina"]
+    assert names("al", 2, after="alina") == []
 
 
 def test_a_missing_index_entry_is_written_again(store: Store, raw: Any) -> None:
