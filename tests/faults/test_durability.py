@@ -22,7 +22,7 @@ from tests.system.cluster import Cluster
 CONVERSATIONS = (ids.direct(ALICE, BOB), ids.LOBBY, ids.direct(ALICE, ALICE), ids.direct(BOB, CAROL))
 TAKES_PART = {ALICE: CONVERSATIONS[:3], BOB: (*CONVERSATIONS[:2], CONVERSATIONS[3])}
 CUTS = 6
-MESSAGES = 200
+MESSAGES = 100
 NewCluster = Callable[..., Cluster]
 
 
