@@ -7,6 +7,7 @@ is written beyond it fails as on a full disk, only with another error number (EF
 """
 
 import contextlib
+import errno
 import os
 import resource
 import subprocess
@@ -44,15 +45,26 @@ class TmpfsDisk:
         within = [*prefix, "sh", "-c", f'mkdir -p "$1" && {_MOUNT}', "sh", str(data)]
         self.cluster = new_cluster(within=within)
         assert self.cluster.process is not None
-        self._filler = Path(f"/proc/{self.cluster.process.pid}/root{data}/filler")
+        self._data = Path(f"/proc/{self.cluster.process.pid}/root{data}")
 
     def fill(self) -> None:
-        with self._filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-            while file.write(b"x" * 4096):
-                pass
+        """To the last byte: the logs' last pages have room for some lines, too."""
+        _fill(self._data / "filler", b"x" * 4096)
+        for log in (self._data / "logs").iterdir():
+            _fill(log, b"\n")
 
     def free(self) -> None:
-        self._filler.unlink()
+        (self._data / "filler").unlink()
+
+
+def _fill(path: Path, piece: bytes) -> None:
+    """Lengthen a file until there is no space."""
+    with path.open("ab", buffering=0) as file:
+        try:
+            while True:
+                file.write(piece)
+        except OSError as error:
+            assert error.errno == errno.ENOSPC  # noqa: PT017
 
 
 class FileLimit:

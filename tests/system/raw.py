@@ -61,11 +61,11 @@ class Raw:
         return event
 
     def say(self, conversation: str, n: int, after: int, text: str) -> Any:
-        """Send and return the answer."""
+        """Send and return the answer, or what ended the connection before it."""
         self.send(m.Send(conversation, n, after, text))
         while True:
             event = self.next()
-            if isinstance(event, m.Ack | m.Nack | m.Retry | m.Unresolved | m.Close):
+            if isinstance(event, m.Ack | m.Nack | m.Retry | m.Unresolved | m.Close | m.ConnectionClosed):
                 return event
 
     def sync(self, conversation: str, cursor: int) -> list[m.Entry]:
