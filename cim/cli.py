@@ -67,6 +67,23 @@ _directory = _option(
 )  # fmt: skip
 
 
+def _check_keep(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
+    from cim_common.retention import BadKeep, Keep
+
+    try:
+        Keep.parse(words)
+    except BadKeep as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+    return words
+
+
+_keep = _option(
+    "--keep", multiple=True, metavar="KIND=AGE,NUMBER", callback=_check_keep,
+    help="How long messages of a kind (direct, self, group, lobby) are kept: lobby=30d, direct=100000, "
+    "group=365d,100000. May be repeated.  [default: everything is kept]",
+)  # fmt: skip
+
+
 @main.command()
 @_option("--servers", type=click.IntRange(1, 64), default=2, show_default=True, help="Number of IM servers.")
 @_option("--route", type=Address(), default="127.0.0.1:8083", show_default=True, help="Where route listens.")
@@ -87,9 +104,11 @@ _directory = _option(
 @_option("--allow-plaintext", is_flag=True, help="Allow a --route host that others can reach, without TLS.")
 @_option("--advertise", metavar="HOST", help="Host that clients are sent to, when it is not the one of --route.")
 @_option("--ready-file", type=click.Path(dir_okay=False), help="Gets one JSON object once everything answers.")
+@_keep
 def up(
     servers: int, route: tuple[str, int], server_port: int, data: str, redis: str | None, zookeeper: str | None,
     legacy: bool, directory: str, allow_plaintext: bool, advertise: str | None, ready_file: str | None,
+    keep: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Run a whole cluster on this machine: route, IM servers, Redis, registry.
 
@@ -99,6 +118,7 @@ def up(
     Examples:
       cim up
       cim up --servers 4 --route 127.0.0.1:9000 --data ./mydata
+      cim up --keep lobby=30d --keep group=365d,100000
       cim up --route 127.0.0.1:0 --server-port 0 --ready-file ready.json
     """
     from cim.up import UpSettings, run
@@ -106,7 +126,7 @@ def up(
     _check_plaintext(route[0], allow_plaintext)
     settings = UpSettings(
         Path(data).expanduser().absolute(), servers, *route, server_port, redis, zookeeper, legacy, allow_plaintext,
-        advertise, Path(ready_file).absolute() if ready_file else None, directory,
+        advertise, Path(ready_file).absolute() if ready_file else None, directory, keep,
     )  # fmt: skip
     sys.exit(run(settings))
 
@@ -147,10 +167,11 @@ _plaintext = _option("--allow-plaintext", is_flag=True, help="Listen where other
 @_directory
 @_plaintext
 @_ready
+@_keep
 def server(
     server_id: str | None, redis: str, zookeeper: str | None, secret_file: str, listen: tuple[str, int],
     http: tuple[str, int], advertise: str | None, legacy: bool, directory: str, allow_plaintext: bool,
-    ready_file: str | None,
+    ready_file: str | None, keep: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Run one IM server of a cluster.
 
@@ -160,6 +181,7 @@ def server(
                  --listen 127.0.0.1:11211 --http 127.0.0.1:8081
     """
     from cim import logs
+    from cim_common.retention import Keep
     from cim_common.store.presence import Directory
     from cim_server.app import run
     from cim_server.settings import ServerSettings
@@ -169,7 +191,7 @@ def server(
     settings = ServerSettings(
         server_id=name, redis_url=redis, secret=_read_secret(secret_file), host=listen[0], port=listen[1],
         http_host=http[0], http_port=http[1], advertise_host=advertise, zookeeper=zookeeper, legacy=legacy,
-        allow_plaintext=allow_plaintext, ready_file=ready_file, directory=Directory(directory),
+        allow_plaintext=allow_plaintext, ready_file=ready_file, directory=Directory(directory), keep=Keep.parse(keep),
     )  # fmt: skip
     if legacy:
         click.echo("WARNING: legacy clients are served: their accounts have no password.", err=True)

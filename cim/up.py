@@ -44,6 +44,7 @@ class UpSettings:
     advertise: str | None = None
     ready_file: Path | None = None
     directory: str = "open"
+    keep: tuple[str, ...] = ()
 
 
 class Up:
@@ -98,6 +99,7 @@ class Up:
                 *common,
             ]
         index = int(name[1:]) - 1
+        common += [argument for rule in settings.keep for argument in ("--keep", rule)]
         if settings.advertise:
             common += ["--advertise", settings.advertise]
         return [

@@ -5,6 +5,7 @@ reads the logs of those it is behind in. Rarely more: only buckets of held conve
 conversations that grew are compared.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -55,6 +56,7 @@ class AntiEntropy:
         self._round = 0
         self._running = False
         self._heads_again: list[str] = []
+        self.on_grown: Callable[[set[str]], None] = lambda conversations: None
         self.repaired = 0
 
     def start(self) -> None:
@@ -83,6 +85,7 @@ class AntiEntropy:
             for conversation in (yield from store.overdue(self._clock.now_ms())):
                 yield from store.finish_todo(conversation)
         grown, uncertain = yield from self._recent.grown(self._conversations.buckets)
+        self.on_grown(grown)
         behind = [
             conversation.id
             for conversation in self._conversations.held()

@@ -46,6 +46,7 @@ from cim_server.reads import Reads
 from cim_server.receipts import Receipts
 from cim_server.redis_link import RedisLink
 from cim_server.requests import Requests
+from cim_server.retention import Retention
 from cim_server.sessions import Session, Sessions
 from cim_server.settings import ServerSettings
 from cim_server.whispers import Whispers
@@ -115,6 +116,10 @@ class App:
         self.anti_entropy = AntiEntropy(
             self.pump, self.read_link, self.clock, self.conversations, self.sessions, self.audit, self.ref
         )
+        self.retention = Retention(
+            self.pump, self.read_link, self.clock, settings.keep, self.ref, self.conversations.applied
+        )
+        self.anti_entropy.on_grown = self.retention.grown
 
     # -- what the parts tell each other ------------------------------------------------------------------
 
@@ -193,6 +198,7 @@ class App:
                 self._register(server)
                 nursery.start_soon(self._report_load)
                 self.anti_entropy.start()
+                self.retention.start()
                 self._serving = True
                 log.info("serving", id=server.id, tcp=f"{settings.host}:{port}", legacy=settings.legacy)
                 _write_ready(settings, server)
@@ -270,6 +276,7 @@ class App:
                 await trio.sleep(0.02)
             if self.read_link.up:
                 await self.flow(_forget(self.ref))
+                await self.flow(self.retention.give_up())
 
     def _send_away(self) -> None:
         """Tell every v2 client to go, spread over the other servers."""

@@ -119,6 +119,11 @@ class Conversations:
     def get(self, conversation: str) -> Conversation | None:
         return self._all.get(conversation)
 
+    def applied(self, conversation: str) -> int:
+        """The seq up to which it has been delivered here; 0 when nobody here takes part in it."""
+        found = self._all.get(conversation)
+        return found.applied if found is not None else 0
+
     def held(self) -> Iterable[Conversation]:
         return [conversation for conversation in self._all.values() if conversation.held]
 
@@ -332,6 +337,8 @@ class Conversations:
         if not isinstance(page, LogPage):
             self._pump.timers.after(RETRY_MS / 1000, lambda: self.catch_up(conversation))
             return
+        if page.gaps and page.gaps[-1].last > conversation.applied:
+            self._passed_over(conversation, page.head)
         for seq, entry in page.entries:
             if seq > conversation.applied:
                 early = conversation.early.pop(seq, None) if conversation.early else None
@@ -341,6 +348,15 @@ class Conversations:
             self.catch_up(conversation)
         elif conversation.early:
             self._apply_early(conversation)
+
+    def _passed_over(self, conversation: Conversation, head: int) -> None:
+        """Retention was faster than we: who may read on is for the store to say, and what is gone too (I20, I23)."""
+        conversation.removals += 1
+        if conversation.tail is not None:
+            conversation.tail.clear()
+        live, conversation.live = conversation.live, {}
+        for channel in live:
+            self._answer(conversation, channel, Page(conversation.applied, head, False))
 
     def _deliver(self, conversation: Conversation, seq: int, entry: bytes, kind: int, origin: Channel | None) -> None:
         conversation.applied = seq

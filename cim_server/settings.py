@@ -1,8 +1,9 @@
 """Settings of one IM server."""
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from cim_common.retention import Keep
 from cim_common.store.presence import Directory
 
 
@@ -26,6 +27,7 @@ class ServerSettings:
     directory: Directory = Directory.OPEN
     allow_plaintext: bool = False
     ready_file: str | None = None
+    keep: Keep = field(default_factory=Keep)
 
     def refusal(self) -> str | None:
         """Why these settings are not accepted, in one sentence; None if they are."""

@@ -173,7 +173,9 @@ def _starts(
             start = head if ephemeral else read
         # Counting begins at the read mark, where one joined, or, in the lobby, nowhere.
         counted = mark is not None or name != ids.LOBBY
-        unread = int(state.texts or 0) - int(state.own or 0) - max(read_base, member.base if member else 0)
+        # What retention has removed cannot be read any more and counts no longer.
+        gone = int(state.gone or 0) - int(state.own_gone or 0)
+        unread = int(state.texts or 0) - int(state.own or 0) - max(read_base, member.base if member else 0, gone)
         pinned, muted = flags_of(setting)
         found.append(
             Conversation(
@@ -203,13 +205,15 @@ class _State(NamedTuple):
     members: bytes | None
     dissolved: bytes | None
     pins: bytes | None
+    gone: bytes | None
+    own_gone: bytes | None
 
 
 def _state_command(conversation: str, user: int) -> Command:
     peer = _peer(conversation, user)
     return (
         "HMGET", keys.conv(conversation), "l", "i", f"n:{peer}", "gn", "gt", f"m:{user}", "c", f"o:{user}", "r", "mc",
-        "x", "pins",
+        "x", "pins", "fc", f"d:{user}",
     )  # fmt: skip
 
 

@@ -16,6 +16,17 @@ LIMITS = "cim:limit"
 SERVERS = "cim:servers"
 """Leases registry: which servers live."""
 
+RETENTION = "cim:retention"
+"""String: the server run that walks over the conversations for retention; ends by itself."""
+
+EVERY_CONV = "conv:*"
+"""Matches the hashes of all conversations."""
+
+
+def conversation_of(key: bytes) -> str:
+    """The conversation whose hash has that key."""
+    return key.partition(b"}:")[2].decode()
+
 
 def _c(conversation: str) -> str:
     return f"{{c{conversation_bucket(conversation)}}}"
@@ -51,7 +62,7 @@ def idempotency(conversation: str, user: int, key_hash: str) -> str:
 
 
 def overlay(conversation: str) -> str:
-    """Hash: what later entries made of messages: edited, recalled, reactions, pins (scripts/parts/changes.lua)."""
+    """Hash: what later entries made of messages: edited, recalled, reactions (scripts/parts/changes.lua)."""
     return f"ovl:{_c(conversation)}:{conversation}"
 
 

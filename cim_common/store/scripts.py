@@ -38,11 +38,13 @@ INTEREST_DROP = _read("interest_drop")
 INTEREST_TAKE = _read("interest_take")
 LEASE = _read("lease")
 LIST_ADD = _read("list_add")
+LOCK = _read("lock")
 MARK = _read("mark")
 PAGE = _read("page", "entries", "members")
 PUSH_RENEW = _read("push_renew")
 RELEASE = _read("release")
 REWIND = _read("rewind")
+TRIM = _read("trim", "entries")
 
 SCRIPTS = tuple(value for value in list(globals().values()) if isinstance(value, Script))
 """All of them; a driver loads these when it connects."""

@@ -38,6 +38,8 @@ def test_version() -> None:
         (["route", "--redis", "redis://x"], "--secret-file"),
         (["server", "--redis", "redis://x", "--secret-file", "/dev/null"], "secret"),
         (["up", "--servers", "0"], "0 is not in the range"),
+        (["up", "--keep", "lobby=soon"], "'lobby=soon' is not KIND=AGE"),
+        (["up", "--keep", "lobby=1d", "--keep", "lobby=5"], "lobby is given twice"),
     ],
 )
 def test_mistakes_are_one_sentence(arguments: list[str], said: str) -> None:

@@ -1,7 +1,9 @@
 """Spending leases on one server (I17), with a scripted store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+
+import pytest
 
 from cim_common.store.budgets import REQUESTS, SENDS, Lease
 from cim_common.store.clock import StoreClock
@@ -48,8 +50,14 @@ class Bench:
         return made
 
 
-def test_a_lease_is_asked_for_once_and_what_passes_meanwhile_is_bounded() -> None:
-    bench = Bench()
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    made = Bench()
+    yield made
+    made.pump.close()
+
+
+def test_a_lease_is_asked_for_once_and_what_passes_meanwhile_is_bounded(bench: Bench) -> None:
     purse = bench.budgets.of(bench.session()).sends
     credit = SENDS.lease // CREDIT_PART
     assert [purse.spend() for _ in range(credit)] == [0] * credit
@@ -63,8 +71,7 @@ def test_a_lease_is_asked_for_once_and_what_passes_meanwhile_is_bounded() -> Non
     assert len(bench.link.asked) == 1
 
 
-def test_a_refusal_says_when_and_nothing_passes_until_then() -> None:
-    bench = Bench()
+def test_a_refusal_says_when_and_nothing_passes_until_then(bench: Bench) -> None:
     purse = bench.budgets.of(bench.session()).sends
     assert purse.spend() == 0
     bench.link.asked.pop()(Lease(0, 2_000))
@@ -78,8 +85,7 @@ def test_a_refusal_says_when_and_nothing_passes_until_then() -> None:
     assert purse.left == SENDS.lease
 
 
-def test_without_a_store_the_credit_is_not_given_twice() -> None:
-    bench = Bench()
+def test_without_a_store_the_credit_is_not_given_twice(bench: Bench) -> None:
     purse = bench.budgets.of(bench.session()).sends
     passed = 0
     for _ in range(5):
@@ -91,8 +97,7 @@ def test_without_a_store_the_credit_is_not_given_twice() -> None:
     assert passed == SENDS.lease // CREDIT_PART
 
 
-def test_a_users_connections_share_a_budget_which_outlives_them() -> None:
-    bench = Bench()
+def test_a_users_connections_share_a_budget_which_outlives_them(bench: Bench) -> None:
     one, two, other = bench.session(), bench.session(device="d2"), bench.session(user=8)
     budget = bench.budgets.of(one)
     assert bench.budgets.of(two) is budget
@@ -103,8 +108,7 @@ def test_a_users_connections_share_a_budget_which_outlives_them() -> None:
     assert bench.budgets.of(bench.session()) is budget
 
 
-def test_requests_are_charged_and_what_has_no_number_is_not() -> None:
-    bench = Bench()
+def test_requests_are_charged_and_what_has_no_number_is_not(bench: Bench) -> None:
     session, seen = bench.session(), []
     table = bench.budgets.limited({Resolve: lambda _, event: seen.append(event), Cursor: print})
     assert table[Cursor] is print

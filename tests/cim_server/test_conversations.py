@@ -9,6 +9,7 @@ from cim_common.store.interest import Taken
 from cim_common.store.pages import LogPage
 from cim_common.wire import NEED_DATA, Connection, Limits, Role, codec
 from cim_common.wire import messages as m
+from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
 from cim_server.conversations import GAP_S, LINGER_S, Conversations, Page
 from cim_server.pump import Pump
@@ -303,3 +304,21 @@ def test_a_log_that_went_back_is_told_to_everyone(world: World) -> None:
     world.link.answer("page_up", page(7, 7)._replace(incarnation=8))
     world.apply(8)
     assert peer.seqs == [8]
+
+
+def test_who_is_passed_over_by_retention_is_synced_anew(world: World) -> None:
+    peer, syncing = world.live(), Peer(2)
+    world.all.sync(syncing, "lobby", 0)  # type: ignore[arg-type]
+    world.link.asked.clear()
+    world.apply(1, 9)
+    world.pass_time(GAP_S * 2)
+    kept = LogPage(9, 7, 8, 0, 9, False, "member", [(8, entry(8)), (9, entry(9))], (m.Range(2, 7, Code.EXPIRED),))
+    world.link.answer("page_up", kept)
+    assert peer.seqs == [1]
+    assert peer.pages[-1] == (1, False, [])
+    world.all.sync(peer, "lobby", 1)  # type: ignore[arg-type]
+    world.link.answer("page_up", kept)
+    assert peer.answers[-1][:3] == (9, 9, True)
+    assert peer.answers[-1].gaps == kept.gaps
+    world.apply(10)
+    assert peer.seqs == [1, 10]

@@ -10,7 +10,7 @@
 
 local MOST = 1000
 local user, seq, old, base = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local head = redis.call('HMGET', KEYS[1], 'l', 'c', 'f', 'k', 'o:' .. user, 'm:' .. user)
+local head = redis.call('HMGET', KEYS[1], 'l', 'c', 'f', 'k', 'o:' .. user, 'm:' .. user, 'd:' .. user)
 local member = member_of(head[6])
 if not head[1] or (head[4] ~= 'l' and not member) then return {} end
 local last, texts, own = tonumber(head[1]), tonumber(head[2]), tonumber(head[5] or 0)
@@ -46,7 +46,7 @@ end
 local from = math.max(old, tonumber(head[3]) - 1)
 if from > old then
   -- Retention has passed over the old mark: what is gone counts as read.
-  base = math.max(base, texts_up_to(from) - own)
+  base = math.max(base, texts_up_to(from) - tonumber(head[7] or 0))
 end
 if seq - from > MOST then seq = from + MOST end
 local others = texts_up_to(seq) - texts_up_to(from) - own_texts(from + 1, seq)
