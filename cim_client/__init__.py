@@ -1,18 +1,40 @@
-"""The Python SDK of CIM: `connect` and what it gives (README.md has an example)."""
+"""The Python SDK of CIM: `connect` and what it gives (docs/sdk.md)."""
 
 from cim_client.client import Client, connect
 from cim_client.errors import CimError, Closed, OutcomeUnknown, Refused, Unavailable
-from cim_client.types import Event, Message, Receipt
+from cim_client.groups import Group
+from cim_client.streams import History
+from cim_client.types import (
+    Conversation,
+    Device,
+    Event,
+    Gap,
+    Member,
+    Message,
+    Presence,
+    Reaction,
+    Receipt,
+    Scheduled,
+)
 
 __all__ = [
     "CimError",
     "Client",
     "Closed",
+    "Conversation",
+    "Device",
     "Event",
+    "Gap",
+    "Group",
+    "History",
+    "Member",
     "Message",
     "OutcomeUnknown",
+    "Presence",
+    "Reaction",
     "Receipt",
     "Refused",
+    "Scheduled",
     "Unavailable",
     "connect",
 ]

@@ -6,97 +6,85 @@
             ...
 
 `send` returns when the message is durable. Every message of others is shown once, in order per conversation.
+docs/sdk.md tells the whole of it.
 """
 
 import contextlib
 import os
-from collections import deque
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 
 import trio
 
-from cim_client.errors import CimError, Closed, OutcomeUnknown, Refused, Unavailable
-from cim_client.inbox import Inbox
-from cim_client.link import Link
-from cim_client.outbox import MAX_QUEUED, Outbox, Outgoing, Settled
-from cim_client.route_api import Place, RouteApi
-from cim_client.store import LocalStore, Saved, open_store
+from cim_client.account import Account
+from cim_client.conversing import Conversing
+from cim_client.core import Core
+from cim_client.errors import CimError, Refused, Unavailable
+from cim_client.groups import Group, chunks
+from cim_client.route_api import RouteApi
+from cim_client.store import open_store
 from cim_client.streams import History, Stream
-from cim_client.types import Event, Message, Receipt, message_of
+from cim_client.types import Conversation, Device, Event, Member, Message, Presence, Receipt, Scheduled
 from cim_common import ids
-from cim_common.wire import messages as wire
 from cim_common.wire.codes import Code
+from cim_common.wire.kinds import Kind
+from cim_common.wire.messages import Send
 
-CURSOR_EVERY_S = 1.0
-CLOSE_S = 2.0
-"""How long closing may take to write what was shown."""
-
-REQUEST_S = 5.0
-"""An unanswered request is asked again after this, or fails with the connection."""
-
-MAX_EVENTS = 1_000
-TICK_S = 0.1
-ENDINGS = 3_000
-"""Codes from here up end the client, not the message: what was posted stays in the data folder."""
-
-HISTORY_PAGE = 100
-MAX_PAGES_SETTLING = 64
-
-
-class _Request:
-    """A request waiting for its answer."""
-
-    __slots__ = ("answer", "done", "message", "written")
-
-    def __init__(self, message: Any) -> None:
-        self.message = message
-        self.answer: Any = None
-        self.written = False
-        self.done = trio.Event()
+REGISTER_AGAIN_S = 0.3
 
 
 class Client:
-    """A device of a user, connected or on its way back. Made by `connect`."""
+    """A device of a user, connected or on its way back. Made by `connect`.
 
-    def __init__(self, api: RouteApi, store: LocalStore, name: str, password: str | None, token: str | None) -> None:
-        self._api = api
-        self._store = store
-        self._asked_name = name
-        self._password = password
-        self._link = Link(self, store.ephemeral)
-        self._inbox = Inbox(store.device)
-        self._outbox = Outbox()
-        self._conversations: dict[str, str] = {ids.LOBBY: ids.LOBBY}
-        self._requests: dict[int, _Request] = {}
-        self._next_request = 0
-        self._list_version = 0
-        self._listing = 0
-        self._notices: list[wire.Hold] = []
-        self._settling: deque[int] = deque()
-        self._cursors_due = 0.0
-        self._moved: dict[str, int] = {}
-        self._arrived = trio.Event()
-        self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
-        self._happened = trio.Event()
-        self._error: CimError | None = None
-        self._closed = False
-        self._background: trio.Nursery | None = None
-        self.ready = trio.Event()
-        self.name = name
-        self.user_id = 0
-        self.token = token or ""
-        self.server = ""
-        self.state = "connecting"
+    Wherever a method takes `to` or `conversation` it means a `Group`, the name of a user, "lobby" or a conversation id.
+    Methods that ask the cluster raise `Refused`, `Unavailable` after 30 s without an answer, or `Closed`.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._conversing = Conversing(core)
+        self._account = Account(core)
+
+    # -- who and where -----------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        return self._core.name
+
+    @property
+    def user_id(self) -> int:
+        return self._core.user_id
 
     @property
     def device(self) -> str:
-        return self._store.device
+        return self._core.store.device
 
-    # -- sending -----------------------------------------------------------------------------------------
+    @property
+    def token(self) -> str:
+        """Good for `connect(token=...)` instead of the password, for a while."""
+        return self._core.token
 
-    async def send(self, to: str, text: str, *, timeout_s: float = 30.0) -> Receipt:
-        """Send to a user name, "lobby" or a conversation id; returns when the message is durable.
+    @property
+    def server(self) -> str:
+        """The IM server one is connected to; empty without a connection."""
+        return self._core.server
+
+    @property
+    def state(self) -> str:
+        """connecting, connected, reconnecting or closed."""
+        return self._core.state
+
+    @property
+    def syncing(self) -> int:
+        """Conversations in which older messages may still be on their way; the event "synced" tells when none is."""
+        return self._core.inbox.syncing
+
+    # -- messages ----------------------------------------------------------------------------------------
+
+    async def send(
+        self, to: Group | str, text: str, *, reply_to: int | None = None, timeout_s: float = 30.0
+    ) -> Receipt:
+        """Send a message; returns when it is durable. `reply_to` is the seq of the message it answers.
 
         Tried again by itself, with the same id, over reconnects. After `timeout_s`, or when cancelled, it is given
         up: it is not tried again, and what became of the last try is unknown.
@@ -106,152 +94,199 @@ class Client:
             OutcomeUnknown: no answer in time.
             Closed: the client has ended.
         """
-        self._check_open()
-        done = trio.Event()
-        outcome: list[Settled] = []
+        return await self._conversing.send(_id(to), text, reply_to, timeout_s)
 
-        def settled(message: Outgoing, result: Settled) -> None:
-            outcome.append(result)
-            done.set()
-
-        message = self._queue(to, text, trio.current_time() + timeout_s, settled)
-        try:
-            await done.wait()
-        except trio.Cancelled:
-            self._outbox.give_up(message)
-            raise
-        (result,) = outcome
-        if result.code == Code.OUTCOME_UNKNOWN:
-            raise OutcomeUnknown
-        if result.code and self._error is not None:
-            raise Closed(result.code, result.message)
-        if result.code:
-            raise Refused(result.code, result.message)
-        return Receipt(message.conversation, result.seq, self._id_of(message))
-
-    async def post(self, to: str, text: str) -> str:
-        """Queue a message and return its id without waiting; events tell what becomes of it.
+    async def post(self, to: Group | str, text: str, *, reply_to: int | None = None) -> str:
+        """Queue a message and return its id without waiting; the events "stored" and "failed" tell the rest.
 
         With a data folder it is sent even if the program ends before: the next one does it.
 
         Raises:
             CimError: OVERLOADED, with 10,000 waiting already.
         """
-        self._check_open()
-        message = self._queue(to, text, None, self._post_settled)
-        message.saved = True
-        self._store.save(Saved(message.n, to, text))
+        posted = self._core.sending.post(_id(to), Send("", 0, 0, text, reply_to or 0))
         await trio.lowlevel.checkpoint()
-        return self._id_of(message)
-
-    def _queue(self, to: str, text: str, deadline: float | None, done: Callable[[Outgoing, Settled], None]) -> Outgoing:
-        if len(self._outbox) >= MAX_QUEUED:
-            raise CimError(Code.OVERLOADED, f"{MAX_QUEUED} messages are waiting already.")
-        message = Outgoing(self._store.next_n(), to, text, deadline, done)
-        self._add(message)
-        return message
-
-    def _add(self, message: Outgoing) -> None:
-        known = self._conversations.get(message.to)
-        if known is None and ids.direct_users(message.to) is not None:
-            known = message.to
-        self._outbox.add(message, known)
-        self._link.wake()
-
-    def _id_of(self, message: Outgoing) -> str:
-        return f"{self.user_id}:{self._store.device}:{message.n}"
-
-    def _post_settled(self, message: Outgoing, result: Settled) -> None:
-        if message.saved and result.code < ENDINGS:
-            self._store.forget(message.n)
-        kind = "failed" if result.code else "stored"
-        self._happen(
-            Event(
-                kind,
-                client_msg_id=self._id_of(message),
-                conversation=message.conversation,
-                seq=result.seq,
-                code=result.code,
-                text=result.message,
-            )
-        )
-
-    def _settle(self, n: int, result: Settled) -> None:
-        message = self._outbox.settle(n)
-        if message is not None:
-            message.done(message, result)
-
-    # -- receiving ---------------------------------------------------------------------------------------
+        return posted
 
     def messages(self) -> AsyncIterator[Message]:
         """Messages as they come, each once, in order per conversation; ends when the client closes.
 
         A message counts as shown when the next one is asked for.
         """
-        return Stream(self._next_message)
-
-    async def _next_message(self) -> Message | None:
-        await trio.lowlevel.checkpoint()
-        while True:
-            item = self._inbox.next_message()
-            self._note_moved()
-            if item is not None:
-                self._link.wake()
-                return message_of(*item)
-            if self._closed or self._error is not None:
-                return None
-            await self._arrived.wait()
+        return Stream(self._core.receiving.next_message)
 
     def events(self) -> AsyncIterator[Event]:
-        """What happens, the last 1,000 of it; ends when the client closes."""
-        return Stream(self._next_event)
+        """What happens, the last 1,000 of it: when nobody reads them the oldest are dropped. Ends with the client."""
+        return Stream(self._core.events.next)
 
-    async def _next_event(self) -> Event | None:
-        await trio.lowlevel.checkpoint()
-        while not self._events:
-            if self._closed or self._error is not None:
-                return None
-            await self._happened.wait()
-        return self._events.popleft()
+    def history(
+        self,
+        to: Group | str,
+        limit: int = 100,
+        before_seq: int | None = None,
+        after_seq: int | None = None,
+        at: datetime | float | None = None,
+    ) -> History:
+        """Messages of a conversation as they are now, one's own among them; moves no position.
 
-    def _happen(self, event: Event) -> None:
-        self._events.append(event)
-        self._happened.set()
-        self._happened = trio.Event()
+        Newest first, from the head or below `before_seq`; oldest first above `after_seq`, or from the time `at` (a
+        datetime, or seconds since 1970) on. The `gaps` of what is returned name what one may not or can not read.
+        """
+        return self._conversing.history(_id(to), limit, before_seq, after_seq, at)
 
-    def _arrive(self) -> None:
-        self._arrived.set()
-        self._arrived = trio.Event()
+    async def edit(self, conversation: Group | str, seq: int, text: str) -> Receipt:
+        """Give a message of one's own another text."""
+        return await self._conversing.change(_id(conversation), Kind.EDITED, ref=seq, text=text)
 
-    def _note_moved(self) -> None:
-        moved = self._inbox.moved()
-        if moved:
-            self._store.set_positions(moved)
-            if not self._moved:
-                self._cursors_due = trio.current_time() + CURSOR_EVERY_S
-            self._moved.update(moved)
+    async def recall(self, conversation: Group | str, seq: int) -> Receipt:
+        """Take a message back: one's own, or, as admin of a group, anybody's."""
+        return await self._conversing.change(_id(conversation), Kind.RECALLED, ref=seq)
 
-    def history(self, to: str, limit: int = 50, before_seq: int | None = None) -> AsyncIterator[Message]:
-        """Messages of a conversation, newest first, one's own among them; moves no position.
+    async def react(self, conversation: Group | str, seq: int, emoji: str, remove: bool = False) -> Receipt:
+        """Put an emoji to a message, or take it back."""
+        return await self._conversing.change(_id(conversation), Kind.REACTION, ref=seq, text=emoji, removed=remove)
+
+    async def pin_message(self, conversation: Group | str, seq: int, remove: bool = False) -> Receipt:
+        """Pin a message for everyone in the conversation, or no longer."""
+        return await self._conversing.change(_id(conversation), Kind.PINNED, ref=seq, removed=remove)
+
+    # -- groups ------------------------------------------------------------------------------------------
+
+    async def create_group(
+        self,
+        name: str,
+        members: Sequence[str] = (),
+        topic: str = "",
+        history: str = "join",
+        invite: str = "members",
+    ) -> Group:
+        """Make a group and be its owner.
+
+        `history`: a new member reads "all" of it, or what comes after one's "join". `invite`: whether all "members"
+        may invite, or "admins" only.
+        """
+        users = await self._conversing.users(members)
+        first, *others = list(chunks(users)) or [()]
+        group = ids.new_group()
+        await self._conversing.change(
+            group, Kind.CREATED, text=name, topic=topic, history=history, invite=invite, targets=first
+        )
+        for targets in others:
+            await self._conversing.change(group, Kind.JOINED, targets=targets)
+        return Group(self._conversing, group, name)
+
+    def group(self, which: str) -> Group:
+        """A group one takes part in, by its id or its name.
 
         Raises:
-            Refused: there is no such user or conversation. Unavailable: no answer in time.
+            Refused: NO_SUCH_CONVERSATION.
         """
-        return Stream(History(lambda before, left: self._pull(to, before, left), limit, before_seq or 0).next)
+        found = self._core.receiving.group(which)
+        if found is None and ids.is_group(which):
+            found = which, which
+        if found is None:
+            raise Refused(Code.NO_SUCH_CONVERSATION)
+        return Group(self._conversing, *found)
 
-    async def _pull(self, to: str, before: int, limit: int) -> wire.Page:
-        """One page of a log downwards; `before` 0 is from the head."""
-        conversation = await self._conversation(to)
-        request = self._new_request_id()
-        page: wire.Page = await self._ask(request, wire.Pull(request, conversation, before, min(limit, HISTORY_PAGE)))
-        return page
+    async def members(self, conversation: Group | str) -> list[Member]:
+        """Who takes part in a group or a direct conversation, by name."""
+        return await self._conversing.members(_id(conversation))
+
+    # -- one's own view of conversations -----------------------------------------------------------------
+
+    async def conversations(self) -> list[Conversation]:
+        """One's conversations, the one active last first."""
+        return await self._conversing.conversations()
+
+    async def unread(self) -> dict[str, int]:
+        """How many messages of others stand above one's read mark, by conversation id, where there are any."""
+        return {listed.id: listed.unread for listed in await self.conversations() if listed.unread}
+
+    async def mark_read(self, conversation: Group | str, seq: int) -> None:
+        """Everything up to seq is read, on all of one's devices."""
+        await self._conversing.mark_read(_id(conversation), seq)
+
+    async def read_by(self, conversation: Group | str) -> dict[str, int]:
+        """Up to where each member has read."""
+        return {member.name: member.read for member in await self._conversing.members(_id(conversation), reads=True)}
+
+    async def typing(self, conversation: Group | str) -> None:
+        """Let the others know that one is typing; told at most once every 3 s."""
+        await self._conversing.typing(_id(conversation))
+
+    async def pin(self, conversation: Group | str, on: bool = True) -> None:
+        """Keep the conversation on top of one's list."""
+        await self._conversing.set(_id(conversation), "pinned", on)
+
+    async def mute(self, conversation: Group | str, on: bool = True) -> None:
+        """Not be disturbed by a conversation; its messages come all the same."""
+        await self._conversing.set(_id(conversation), "muted", on)
+
+    async def block(self, name: str) -> None:
+        """Let a user not write to one any more."""
+        users = await self._conversing.users([name])
+        await self._conversing.change(name, Kind.BLOCKED, targets=tuple(users))
+
+    async def unblock(self, name: str) -> None:
+        """Let a user write again."""
+        users = await self._conversing.users([name])
+        await self._conversing.change(name, Kind.UNBLOCKED, targets=tuple(users))
+
+    # -- later -------------------------------------------------------------------------------------------
+
+    async def schedule(
+        self, to: Group | str, text: str, *, in_s: float | None = None, at: datetime | None = None
+    ) -> Scheduled:
+        """Have a message sent in some seconds or at a time, connected or not. At most 100, and a year ahead."""
+        return await self._account.schedule(_id(to), text, in_s, at)
+
+    async def scheduled(self) -> list[Scheduled]:
+        """What waits, the next one first."""
+        return await self._account.scheduled()
+
+    async def reschedule(
+        self, schedule: str, text: str | None = None, in_s: float | None = None, at: datetime | None = None
+    ) -> Scheduled:
+        """Change text or time of a message that waits.
+
+        Raises:
+            Refused: NO_SUCH_SCHEDULE, or ALREADY_SENT: `.seq` says where it stands.
+        """
+        return await self._account.reschedule(schedule, text, in_s, at)
+
+    async def cancel(self, schedule: str) -> None:
+        """Have it not sent. Raises like `reschedule`."""
+        await self._account.cancel(schedule)
+
+    # -- devices and people ------------------------------------------------------------------------------
+
+    async def devices(self) -> list[Device]:
+        """One's devices; `current` is this one."""
+        return await self._account.devices()
+
+    async def logout_device(self, device_id: str) -> None:
+        """End a device's connection and let it not come back without the password."""
+        await self._account.log_out_device(device_id)
+
+    async def presence(self, name: str) -> Presence:
+        """Whether a user is online, as far as one may know."""
+        return await self._account.presence(name)
+
+    async def set_receipts(self, on: bool) -> None:
+        """Whether others see what one has read, and one sees it of others."""
+        await self._conversing.set("", "receipts", on)
+
+    async def set_last_seen(self, on: bool) -> None:
+        """Whether others see when one was last online."""
+        await self._conversing.set("", "last_seen", on)
 
     async def online(self) -> list[str]:
         """Names of the users connected now."""
-        return await self._api.online(self.token)
+        return await self._core.api.online(self.token)
 
     async def users(self, prefix: str, limit: int = 20) -> list[str]:
         """Names that begin with a prefix."""
+<<<<<<< HEAD
         return await self._api.users(prefix, limit, self.token)
 
     # -- requests ----------------------------------------------------------------------------------------
@@ -529,56 +564,17 @@ class Client:
             raise Closed(self._error.code, str(self._error))
         if self._closed:
             raise Closed(Code.NORMAL, "The client is closed.")
+=======
+        return await self._core.api.users(prefix, limit, self.token)
+>>>>>>> 5fd43bd (SDK in several stories: groups, changes, events of the log, positions with incarnations; a copied device finishes before it becomes another)
 
     async def close(self) -> None:
         """End: what was shown is written, what waits is given up (posted messages stay in the data folder)."""
-        if self._closed:
-            return
-        self._closed = True
-        self._inbox.settle_taken()
-        self._note_moved()
-        await self._link.farewell(CLOSE_S)
-        self._end(Settled(Code.NORMAL, 0, "The client was closed."))
-        if self._background is not None:
-            self._background.cancel_scope.cancel()
-
-    def _end(self, result: Settled) -> None:
-        self.state = "closed"
-        for message in self._outbox.drain():
-            message.done(message, result)
-        for waiting in list(self._requests.values()):
-            waiting.done.set()
-        self._happen(Event("connection", state="closed", code=result.code, text=result.message))
-        self._arrive()
-
-    def _load_saved(self) -> None:
-        for saved in self._store.saved():
-            message = Outgoing(saved.n, saved.to, saved.text, None, self._post_settled)
-            message.saved = True
-            self._add(message)
-
-    async def _run(self) -> None:
-        """The background of a client. An error that ends it is kept for whoever calls next."""
-        try:
-            await self._link.run()
-        except CimError as error:
-            self._error = error
-            self._end(Settled(int(error.code), 0, str(error)))
-            self.ready.set()
+        await self._core.close()
 
 
-_HANDLERS: dict[type, Callable[[Client, Any], None]] = {
-    wire.Push: Client._on_push,
-    wire.Page: Client._on_page,
-    wire.Ack: Client._on_ack,
-    wire.Nack: Client._on_nack,
-    wire.Retry: Client._on_retry,
-    wire.Unresolved: Client._on_unresolved,
-    wire.ConversationsChanged: Client._on_changed,
-    wire.Conversations: Client._on_conversations,
-    wire.Failed: Client._on_failed,
-    wire.Resolved: Client._on_resolved,
-}
+def _id(conversation: Group | str) -> str:
+    return conversation.id if isinstance(conversation, Group) else conversation
 
 
 @contextlib.asynccontextmanager
@@ -610,32 +606,33 @@ async def connect(
         store = open_store(data_dir, api.url, name)
     except (OSError, ValueError) as error:
         raise CimError(Code.BAD_REQUEST, str(error)) from error
-    client = Client(api, store, name, password, token)
+    core = Core(api, store, name, password, token)
     failure: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
-            client._background = nursery
-            client._load_saved()
-            nursery.start_soon(client._run)
-            nursery.start_soon(client._give_up_overdue)
+            nursery.start_soon(core.run, nursery)
             try:
-                with trio.move_on_after(timeout_s):
-                    await client.ready.wait()
-                if client._error is not None:
-                    raise client._error
-                if not client.ready.is_set():
-                    raise Unavailable(Code.NO_SERVER, f"No connection within {timeout_s:g} s.")
-                yield client
+                await _wait_until_ready(core, timeout_s)
+                yield Client(core)
             except BaseException as error:
                 failure = error
             finally:
                 with trio.CancelScope(shield=True):
-                    await client.close()
+                    await core.close()
                 nursery.cancel_scope.cancel()
     finally:
         store.close()
     if failure is not None:
         raise failure
+
+
+async def _wait_until_ready(core: Core, timeout_s: float) -> None:
+    with trio.move_on_after(timeout_s):
+        await core.receiving.ready.wait()
+    if core.error is not None:
+        raise core.error
+    if not core.receiving.ready.is_set():
+        raise Unavailable(Code.NO_SERVER, f"No connection within {timeout_s:g} s.")
 
 
 async def _register(api: RouteApi, name: str, password: str, timeout_s: float) -> None:
@@ -651,4 +648,4 @@ async def _register(api: RouteApi, name: str, password: str, timeout_s: float) -
         except Unavailable:
             if trio.current_time() >= deadline:
                 raise
-            await trio.sleep(0.3)
+            await trio.sleep(REGISTER_AGAIN_S)

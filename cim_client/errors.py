@@ -4,10 +4,14 @@ from cim_common.wire.codes import Code
 
 
 class CimError(Exception):
-    """Something the caller has to know. `code` is a number of `cim_common.wire.codes.Code`."""
+    """Something the caller has to know. `code` is a number of `cim_common.wire.codes.Code`.
 
-    def __init__(self, code: int, message: str = "") -> None:
+    `seq` says where the thing in question stands, with the codes that mean "it is there already" (ALREADY_SENT).
+    """
+
+    def __init__(self, code: int, message: str = "", seq: int = 0) -> None:
         self.code = _known(code)
+        self.seq = seq
         super().__init__(message or (self.code.sentence if isinstance(self.code, Code) else f"Code {code}."))
 
 
@@ -28,6 +32,11 @@ class Closed(CimError):
 
 class Unavailable(CimError):
     """Nobody answered in time; trying again later may help."""
+
+
+def is_passing(code: int) -> bool:
+    """Whether asking again later may help."""
+    return 2000 <= code < 3000
 
 
 def _known(code: int) -> int:

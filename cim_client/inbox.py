@@ -2,24 +2,34 @@
 
 Of each conversation `received` is the last seq taken in order. The next one is taken, what is below is dropped,
 what is above means that something is missing: the conversation is synced again from `received`. The server does
-not push a message back on the connection it was sent on: its ACK's seq takes its place (`own`).
+not push an entry back on the connection it was sent on: its ACK's seq takes its place (`own`).
 
-A message counts as shown when the program asks for the next one.
+Texts wait in the buffer until the program asks for them; a message counts as shown when it asks for the next one.
+Everything else there is to tell (changes, holes, a log that went back) is `News`, in the order of the log, told as
+it is taken. A text that is recalled or edited while it waits is shown as it is then, or not at all.
+
+On each connection syncing begins when the conversation list is complete, with the conversation that was active last.
 """
 
+import heapq
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable
 from enum import Enum
+from typing import NamedTuple
 
-from cim_common.wire.messages import Conversation, Entry, Hold, Page, Push, Sync
+from cim_common.ids import MAX_SEQ
+from cim_common.wire.kinds import REMOVALS, Kind
+from cim_common.wire.messages import Conversation, Entry, Hold, Page, Push, Range, Sync
 
 MAX_UNREAD = 1_000
 """Messages the program has not asked for; beyond that a conversation is put on hold, and asked for again below half."""
 
-MAX_SYNCING = 8
-"""Pages asked for at the same time."""
+MAX_SYNCING = 64
+"""Pages asked for at the same time: at most 3 MiB of them, and 5,000 conversations take 80 round trips."""
 
 MAX_OWN = 1_000
+OUT = frozenset(("left", "banned"))
+"""Roles of those who take no part."""
 
 
 class Standing(Enum):
@@ -29,107 +39,237 @@ class Standing(Enum):
     SYNCING = "syncing"
     LIVE = "live"
     HELD = "held"
+    LEFT = "left"
+
+
+class Position(NamedTuple):
+    """A place in a log: a seq, and the incarnation of the log it counts in (0: not known)."""
+
+    seq: int
+    incarnation: int
+
+
+class Changed(NamedTuple):
+    """An entry that is no text, by somebody else or another device."""
+
+    conversation: str
+    entry: Entry
+
+
+class Hole(NamedTuple):
+    """Seqs of a log one does not get, and why (a code)."""
+
+    conversation: str
+    first: int
+    last: int
+    reason: int
+
+
+class Rewound(NamedTuple):
+    """The log was set back to an older state: what stood above `end`, up to `was`, is not there any more."""
+
+    conversation: str
+    end: int
+    was: int
+
+
+News = Changed | Hole | Rewound
 
 
 class _View:
-    __slots__ = ("buffered", "id", "incarnation", "own", "received", "shown", "standing")
+    __slots__ = (
+        "active", "asked", "buffered", "id", "incarnation", "own", "received", "rejoined", "shown", "standing",
+        "version",
+    )  # fmt: skip
 
-    def __init__(self, conversation: str, position: int) -> None:
+    def __init__(self, conversation: str, position: Position) -> None:
         self.id = conversation
-        self.incarnation = 0
-        self.received = position
-        self.shown = position
+        self.incarnation = position.incarnation
+        self.received = self.shown = position.seq
         self.buffered = 0
         self.own: set[int] = set()
         self.standing = Standing.IDLE
+        self.asked = False
+        self.active = 0
+        self.version = -1
+        self.rejoined = False
 
 
 class Inbox:
-    """All conversations of a device. Methods return the frames they want written."""
+    """All conversations of a device. Methods return the frames they want written.
 
-    def __init__(self, device: str) -> None:
+    `issued` tells the highest number this copy of the device has given: what stands above it under the device's id
+    was sent by another copy, and is shown.
+    """
+
+    def __init__(self, device: str, issued: Callable[[], int] = lambda: MAX_SEQ) -> None:
         self.device = device
         self.user = 0
+        self._issued = issued
         self._views: dict[str, _View] = {}
         self._buffer: deque[tuple[str, Entry]] = deque()
-        self._to_sync: deque[str] = deque()
-        self._syncing = 0
+        self._listed = False
+        self._to_sync: list[tuple[int, int, str]] = []
+        self._queued = 0
+        self._asked = 0
+        self._syncing: set[str] = set()
+        self._held: set[str] = set()
         self._moved: set[str] = set()
         self._taken: tuple[str, int] | None = None
+        self._news: list[News] = []
 
     @property
     def unread(self) -> int:
         return len(self._buffer)
 
+    @property
+    def syncing(self) -> int:
+        """Conversations that are not live yet."""
+        return len(self._syncing)
+
+    @property
+    def listed(self) -> bool:
+        """Whether the conversation list of this connection is complete."""
+        return self._listed
+
     def known(self, conversation: str) -> bool:
         return conversation in self._views
 
-    def begin(self, conversation: Conversation, position: int | None) -> None:
-        """Take part in a conversation, from the device's own position or where the server says it begins."""
+    def news(self) -> list[News]:
+        """What there is to tell since the last call."""
+        news, self._news = self._news, []
+        return news
+
+    # -- taking part -------------------------------------------------------------------------------------
+
+    def enter(self, conversation: Conversation, position: Position | None) -> None:
+        """The list names a conversation: begin with it, from the device's own position or where the server says;
+        or, if it is known, look again how one stands there."""
         view = self._views.get(conversation.id)
         if view is None:
-            start = conversation.start if position is None else position
-            view = self._views[conversation.id] = _View(conversation.id, start)
+            begin = position or Position(conversation.start, conversation.incarnation)
+            view = self._views[conversation.id] = _View(conversation.id, begin)
             self._moved.add(conversation.id)
-        view.incarnation = conversation.incarnation
-        self._want(view)
+        newer, view.version = conversation.version > view.version, conversation.version
+        view.active = conversation.active_ms
+        if view.standing is Standing.SYNCING:
+            view.rejoined = view.rejoined or (newer and conversation.role not in OUT)
+        elif view.standing is Standing.LEFT:
+            if newer and conversation.role not in OUT:
+                self._want(view)
+        elif newer or view.standing is Standing.IDLE:
+            self._want(view)
+
+    def list_complete(self) -> None:
+        """All conversations are named: pages may be asked for."""
+        self._listed = True
+        for view in self._views.values():
+            if view.standing is Standing.IDLE:
+                self._want(view)
 
     def disconnected(self) -> None:
-        """A new connection syncs everything again."""
+        """A new connection lists and syncs everything again."""
         self._to_sync.clear()
-        self._syncing = 0
+        self._asked = 0
+        self._listed = False
+        self._syncing.clear()
+        self._held.clear()
         for view in self._views.values():
-            view.standing = Standing.IDLE
+            view.standing, view.asked, view.version, view.rejoined = Standing.IDLE, False, -1, False
 
-    def resync(self) -> None:
-        """Sync all conversations, on a new connection."""
-        for view in self._views.values():
+    def look_again(self, conversation: str) -> None:
+        """One's own standing there may have changed."""
+        view = self._views.get(conversation)
+        if view is not None and view.standing is not Standing.IDLE:
             self._want(view)
 
     def _want(self, view: _View) -> None:
-        if view.standing in (Standing.IDLE, Standing.LIVE, Standing.HELD):
+        if view.standing is not Standing.SYNCING:
+            self._held.discard(view.id)
             view.standing = Standing.SYNCING
-            self._to_sync.append(view.id)
+            view.rejoined = False
+            self._syncing.add(view.id)
+            self._queue(view)
+
+    def _queue(self, view: _View) -> None:
+        self._queued += 1
+        heapq.heappush(self._to_sync, (-view.active, self._queued, view.id))
+
+    def _settle(self, view: _View, standing: Standing) -> None:
+        view.standing = standing
+        self._syncing.discard(view.id)
 
     def wishes(self) -> list[Sync]:
         """Pages to ask for now."""
         syncs: list[Sync] = []
-        while self._to_sync and self._syncing < MAX_SYNCING and len(self._buffer) < MAX_UNREAD:
-            view = self._views[self._to_sync.popleft()]
-            self._syncing += 1
-            syncs.append(Sync(view.id, view.received, view.incarnation))
+        while self._listed and self._to_sync and self._asked < MAX_SYNCING and len(self._buffer) < MAX_UNREAD:
+            view = self._views[heapq.heappop(self._to_sync)[2]]
+            if view.standing is Standing.SYNCING and not view.asked:
+                view.asked = True
+                self._asked += 1
+                syncs.append(Sync(view.id, view.received, view.incarnation))
         return syncs
+
+    def _answered(self, view: _View) -> None:
+        if view.asked:
+            view.asked = False
+            self._asked -= 1
+
+    # -- what the server says ----------------------------------------------------------------------------
 
     def page(self, page: Page) -> list[Hold]:
         view = self._views.get(page.conversation)
-        if view is None or view.standing is not Standing.SYNCING:
+        if view is None or view.standing in (Standing.IDLE, Standing.HELD):
             return []
-        self._syncing = max(0, self._syncing - 1)
-        view.incarnation = page.incarnation
-        for entry in page.entries:
-            if entry.seq > view.received:
-                self._take(view, entry)
+        self._answered(view)
+        if page.rewound:
+            self._rewind(view, page)
+            self._ask_on(view)
+            return []
+        if page.incarnation != view.incarnation:
+            view.incarnation = page.incarnation
+            self._moved.add(view.id)
+        items: list[Entry | Range] = [*page.entries, *page.gaps]
+        for item in sorted(items, key=_first):
+            if isinstance(item, Range):
+                if item.last > view.received:
+                    self._news.append(Hole(view.id, max(item.first, view.received + 1), item.last, item.reason))
+                    self._advance(view, item.last)
+            elif item.seq > view.received:
+                self._take(view, item)
         if page.end > view.received:
             self._advance(view, page.end)
-        if not page.live:
-            self._to_sync.append(view.id)
-            return []
-        view.standing = Standing.LIVE
-        self._absorb_own(view)
-        return self._hold_if_full(view)
+        if page.left and not view.rejoined:
+            self._settle(view, Standing.LEFT)
+        elif page.left or not page.live:
+            view.rejoined = False
+            self._ask_on(view)
+        else:
+            self._settle(view, Standing.LIVE)
+            self._absorb_own(view)
+            return self._hold_if_full(view)
+        return []
 
-    def failed(self, conversation: str) -> bool:
-        """A SYNC was refused; whether it was ours. `retry` asks again."""
+    def _ask_on(self, view: _View) -> None:
+        if view.standing is Standing.SYNCING:
+            self._queue(view)
+        else:
+            self._want(view)
+
+    def failed(self, conversation: str, passing: bool) -> bool:
+        """A SYNC was refused; whether it is to be asked again (`retry`) after a while."""
         view = self._views.get(conversation)
         if view is None or view.standing is not Standing.SYNCING:
             return False
-        self._syncing = max(0, self._syncing - 1)
-        return True
+        self._answered(view)
+        if not passing:
+            self._settle(view, Standing.LEFT)
+        return passing
 
     def retry(self, conversation: str) -> None:
         view = self._views.get(conversation)
-        if view is not None and view.standing is Standing.SYNCING and conversation not in self._to_sync:
-            self._to_sync.append(conversation)
+        if view is not None and view.standing is Standing.SYNCING and not view.asked:
+            self._queue(view)
 
     def push(self, push: Push) -> list[Hold]:
         view = self._views.get(push.conversation)
@@ -139,13 +279,17 @@ class Inbox:
             if entry.seq == view.received + 1:
                 self._take(view, entry)
                 self._absorb_own(view)
+                if self._takes_me_out(entry):
+                    # The server has ended our part with it, unless we are back already: a page tells.
+                    self._want(view)
+                    return []
             elif entry.seq > view.received:
                 self._want(view)
                 return []
         return self._hold_if_full(view)
 
     def acknowledged(self, conversation: str, seq: int) -> None:
-        """A message of this device has that seq; it will not be pushed to us."""
+        """An entry of this device has that seq; it will not be pushed to us."""
         view = self._views.get(conversation)
         if view is None or seq <= view.received:
             return
@@ -155,8 +299,29 @@ class Inbox:
             if len(view.own) > MAX_OWN:
                 self._want(view)
 
-    def hint(self, conversation: str, head: int) -> None:
-        """There is something above `head`; we sync already, or will when there is room."""
+    def _takes_me_out(self, entry: Entry) -> bool:
+        if entry.kind not in REMOVALS:
+            return False
+        if entry.kind == Kind.LEFT:
+            return entry.sender == self.user
+        return any(target.user == self.user for target in entry.targets)
+
+    def _rewind(self, view: _View, page: Page) -> None:
+        """Our cursor is of another log, or above this one: go back to where both are the same (I22)."""
+        if page.incarnation == view.incarnation and view.received <= page.head:
+            return  # the answer to what we asked before we went back
+        if page.end < view.received:
+            self._news.append(Rewound(view.id, page.end, view.received))
+        self._forget(lambda conversation, entry: conversation == view.id and entry.seq > page.end)
+        if (taken := self._taken_of(view)) is not None and taken > page.end:
+            self._taken = None
+        view.own.clear()
+        view.incarnation = page.incarnation
+        view.received = min(view.received, page.end)
+        view.shown = min(view.shown, page.end)
+        self._moved.add(view.id)
+
+    # -- the order ---------------------------------------------------------------------------------------
 
     def _absorb_own(self, view: _View) -> None:
         while view.received + 1 in view.own:
@@ -164,13 +329,21 @@ class Inbox:
             self._advance(view, view.received + 1)
 
     def _take(self, view: _View, entry: Entry) -> None:
-        mine = entry.sender == self.user and entry.device == self.device
-        if entry.kind == 0 and not mine:
+        mine = entry.seq in view.own or (
+            entry.sender == self.user and entry.device == self.device and entry.n <= self._issued()
+        )
+        if entry.kind == Kind.TEXT and not mine and not entry.recalled:
             view.received = entry.seq
             view.buffered += 1
             self._buffer.append((view.id, entry))
-        else:
-            self._advance(view, entry.seq)
+            return
+        if entry.kind == Kind.RECALLED:
+            self.withdraw(view.id, entry.ref)
+        elif entry.kind == Kind.EDITED:
+            self._amend(view, entry)
+        if entry.kind != Kind.TEXT and not mine:
+            self._news.append(Changed(view.id, entry))
+        self._advance(view, entry.seq)
 
     def _advance(self, view: _View, seq: int) -> None:
         """Nothing to show up to here."""
@@ -179,6 +352,31 @@ class Inbox:
             view.own = {other for other in view.own if other > seq}
         if not view.buffered and self._taken_of(view) is None:
             self._show(view, seq)
+
+    def withdraw(self, conversation: str, seq: int) -> None:
+        """A text was recalled: not to be shown if it still waits."""
+        view = self._views.get(conversation)
+        if view is None or not view.buffered or seq <= view.shown:
+            return
+        self._forget(lambda other, entry: other == conversation and entry.seq == seq)
+        if not view.buffered and self._taken_of(view) is None:
+            self._show(view, view.received)
+
+    def _forget(self, unwanted: Callable[[str, Entry], bool]) -> None:
+        kept: deque[tuple[str, Entry]] = deque()
+        for conversation, entry in self._buffer:
+            if unwanted(conversation, entry):
+                self._views[conversation].buffered -= 1
+            else:
+                kept.append((conversation, entry))
+        self._buffer = kept
+
+    def _amend(self, view: _View, edit: Entry) -> None:
+        if view.buffered and edit.ref > view.shown:
+            for index, (conversation, entry) in enumerate(self._buffer):
+                if conversation == view.id and entry.seq == edit.ref:
+                    self._buffer[index] = (conversation, entry._replace(text=edit.text, edited=edit.seq))
+                    return
 
     def _taken_of(self, view: _View) -> int | None:
         return self._taken[1] if self._taken is not None and self._taken[0] == view.id else None
@@ -192,7 +390,10 @@ class Inbox:
         if len(self._buffer) < MAX_UNREAD:
             return []
         view.standing = Standing.HELD
+        self._held.add(view.id)
         return [Hold(view.id)]
+
+    # -- what the program takes --------------------------------------------------------------------------
 
     def next_message(self) -> tuple[str, Entry] | None:
         """What the program shows next; what it got before counts as shown from here on."""
@@ -202,10 +403,9 @@ class Inbox:
         conversation, entry = self._buffer.popleft()
         self._views[conversation].buffered -= 1
         self._taken = (conversation, entry.seq)
-        if len(self._buffer) < MAX_UNREAD // 2:
-            for view in self._views.values():
-                if view.standing is Standing.HELD:
-                    self._want(view)
+        if self._held and len(self._buffer) < MAX_UNREAD // 2:
+            for held in list(self._held):
+                self._want(self._views[held])
         return conversation, entry
 
     def settle_taken(self) -> None:
@@ -217,10 +417,14 @@ class Inbox:
         view = self._views[conversation]
         self._show(view, seq if view.buffered else view.received)
 
-    def moved(self) -> list[tuple[str, int]]:
+    def moved(self) -> list[tuple[str, Position]]:
         """Positions shown since the last call."""
         moved, self._moved = self._moved, set()
-        return [(conversation, self._views[conversation].shown) for conversation in moved]
+        return [
+            (conversation, Position(self._views[conversation].shown, self._views[conversation].incarnation))
+            for conversation in moved
+        ]
 
-    def positions(self) -> Iterable[tuple[str, int]]:
-        return [(view.id, view.received) for view in self._views.values()]
+
+def _first(item: Entry | Range) -> int:
+    return item.first if isinstance(item, Range) else item.seq

@@ -33,11 +33,17 @@ CLIENT = "cim-python"
 class Handler(Protocol):
     """What a link does its work for."""
 
+    @property
+    def returning(self) -> bool:
+        """Whether the device has logged in before."""
+
     async def find_place(self, avoid: list[str]) -> Place: ...
-    def connected(self, place: Place, welcome: LoginOk) -> None: ...
+    def connected(self, welcome: LoginOk) -> None: ...
     def received(self, message: Any) -> None: ...
     def to_write(self, now: float) -> list[Any]: ...
     def disconnected(self, retry_in_s: float) -> None: ...
+    def device_forgotten(self) -> None:
+        """The cluster does not know the device any more: the next connection is to be another's."""
 
 
 class Lost(Exception):
@@ -68,6 +74,8 @@ class Link:
         self._silence_s = 30.0
         self._ping_s = 10.0
         self._scope: trio.CancelScope | None = None
+        self._writing = trio.Lock()
+        self._finished = False
         self._lost: Lost | None = None
 
     def wake(self) -> None:
@@ -93,7 +101,9 @@ class Link:
                 where = f"{place.host}:{place.port}"
                 await self._converse(place)
             except Lost as lost:
-                if not reconnects(lost.code):
+                if lost.code == Code.DEVICE_EXPIRED:
+                    self._handler.device_forgotten()
+                elif not reconnects(lost.code):
                     raise CimError(lost.code, str(lost)) from lost
                 if self._wrote:
                     failures, avoid = 0, []
@@ -121,7 +131,7 @@ class Link:
             self._ping_s = welcome.ping_interval_ms / 1000
             self._silence_s = self._ping_s * SILENT_INTERVALS
             self._current = _Stream(stream, connection)
-            self._handler.connected(place, welcome)
+            self._handler.connected(welcome)
             self.wake()
             async with trio.open_nursery() as nursery:
                 self._scope = nursery.cancel_scope
@@ -137,7 +147,7 @@ class Link:
     async def _log_in(self, stream: trio.SocketStream, connection: Connection, place: Place) -> LoginOk:
         with trio.move_on_after(LOGIN_TIMEOUT_S):
             try:
-                login = Login(place.connect_token, place.device, 2, CLIENT, self._ephemeral)
+                login = Login(place.connect_token, place.device, 2, CLIENT, self._ephemeral, self._handler.returning)
                 await stream.send_all(connection.send(login))
                 while True:
                     event = connection.next_event()
@@ -202,16 +212,19 @@ class Link:
             if self._lost is not None:
                 return
             self._work = trio.Event()
-            out, self._out = self._out, []
-            out += [connection.send(message) for message in self._handler.to_write(trio.current_time())]
-            if not out:
-                continue
-            try:
-                with trio.fail_after(WRITE_TIMEOUT_S):
-                    await stream.send_all(b"".join(out))
-            except (trio.BrokenResourceError, trio.TooSlowError) as error:
-                self._lose(Lost(Code.SESSION_LOST, str(error)))
-                return
+            async with self._writing:
+                if self._finished:
+                    return
+                out, self._out = self._out, []
+                out += [connection.send(message) for message in self._handler.to_write(trio.current_time())]
+                if not out:
+                    continue
+                try:
+                    with trio.fail_after(WRITE_TIMEOUT_S):
+                        await stream.send_all(b"".join(out))
+                except (trio.BrokenResourceError, trio.TooSlowError) as error:
+                    self._lose(Lost(Code.SESSION_LOST, str(error)))
+                    return
             self._wrote = trio.current_time()
 
     async def _watch(self) -> None:
@@ -229,17 +242,19 @@ class Link:
             self.wake()
 
     async def farewell(self, timeout_s: float) -> None:
-        """Write what is due and say that the client has finished."""
+        """Write what is due and say that the client has finished; nothing is written after that."""
         current = self._current
         if current is None or self._lost is not None:
             return
         with trio.move_on_after(timeout_s):
-            try:
-                frames = [current.connection.send(m) for m in self._handler.to_write(trio.current_time())]
-                goodbye = current.connection.send(Close(Code.NORMAL))
-                await current.stream.send_all(b"".join([*self._out, *frames, goodbye]))
-            except (trio.BrokenResourceError, trio.BusyResourceError, trio.ClosedResourceError):
-                return
+            async with self._writing:
+                self._finished = True
+                try:
+                    frames = [current.connection.send(m) for m in self._handler.to_write(trio.current_time())]
+                    goodbye = current.connection.send(Close(Code.NORMAL))
+                    await current.stream.send_all(b"".join([*self._out, *frames, goodbye]))
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    return
 
 
 async def _open(place: Place) -> trio.SocketStream:

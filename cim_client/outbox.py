@@ -3,16 +3,23 @@
 Each conversation has a lane of unsettled messages in the order of their numbers (I5). A message's `after` is the
 unsettled message before it; what was settled or given up is skipped. At most `WINDOW` of a lane are on the wire;
 a RETRY sends everything from that message on again, in order, after the time it names; so does a new connection.
+A change (anything but a text) blocks its lane until it is answered.
 
 A message to a name waits until its conversation is known, and with it what was sent later to any direct
 conversation: it may be the same one, and a later message that overtakes would take its place for good (SUPERSEDED).
+
+A device whose data was copied has to become another (ID_REUSED). Of what it has tried to send the outcome is not
+known, and under a new id the store could not tell a second try from a new message. So the old device first *finishes*:
+what was ever tried is sent again under its old number until it is stored or known never to be (`disown`), nothing else
+is sent, and only then everything left is renumbered. On each connection the first message of a lane goes alone, for it
+is the one that meets the copy's numbers: nothing behind it is stored before it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from cim_common import ids
-from cim_common.wire.messages import Send
+from cim_common.wire.messages import Change, Send
 
 WINDOW = 32
 """Half of what the server allows: a resend may overlap what it repeats."""
@@ -31,21 +38,34 @@ class Settled(NamedTuple):
 
 
 class Outgoing:
-    """One message until it is settled; `done` is called once."""
+    """One message until it is settled; `done` is called once.
 
-    __slots__ = ("conversation", "deadline", "done", "n", "saved", "sent", "text", "to")
+    `body` is the frame without conversation and numbers. `id` is the public id the program knows it by, "" until it
+    needs one. `tries`: how often this process has sent it under its number; `unknown`: it may have been tried before,
+    by this process or an earlier one, and nobody said that it was not stored.
+    """
+
+    __slots__ = ("body", "conversation", "deadline", "done", "id", "n", "saved", "sent", "to", "tries", "unknown")
 
     def __init__(
-        self, n: int, to: str, text: str, deadline: float | None, done: Callable[["Outgoing", Settled], None]
+        self,
+        n: int,
+        to: str,
+        body: Send | Change,
+        deadline: float | None,
+        done: Callable[["Outgoing", Settled], None],
     ) -> None:
         self.n = n
         self.to = to
-        self.text = text
+        self.body = body
         self.deadline = deadline
         self.done = done
         self.conversation = ""
+        self.id = ""
         self.sent = False
         self.saved = False
+        self.tries = 0
+        self.unknown = False
 
 
 class _Lane:
@@ -57,15 +77,21 @@ class _Lane:
 
 
 class Outbox:
-    """All unsettled messages of a device."""
+    """All unsettled messages of a device. `careful`: its numbers may have been copied."""
 
-    def __init__(self) -> None:
+    def __init__(self, careful: bool = False) -> None:
+        self._careful = careful
+        self._proven: set[str] = set()
         self._lanes: dict[str, _Lane] = {}
         self._by_n: dict[int, Outgoing] = {}
         self._unresolved: dict[str, list[Outgoing]] = {}
+        self.finishing = False
 
     def __len__(self) -> int:
         return len(self._by_n) + sum(map(len, self._unresolved.values()))
+
+    def _all(self) -> Iterable[Outgoing]:
+        return [*self._by_n.values(), *(m for waiting in self._unresolved.values() for m in waiting)]
 
     def unresolved(self) -> list[str]:
         """Names whose conversation is not known yet, with messages for it."""
@@ -95,27 +121,43 @@ class Outbox:
         """There is no such name: what was meant for it, no longer queued."""
         return self._unresolved.pop(to, [])
 
-    def frames(self, now: float) -> list[Send]:
+    def frames(self, now: float) -> list[Send | Change]:
         """What to write now."""
-        sends: list[Send] = []
+        frames: list[Send | Change] = []
         first_unresolved = min((waiting[0].n for waiting in self._unresolved.values()), default=0)
         for conversation, lane in self._lanes.items():
-            if lane.paused_until > now:
+            if lane.paused_until <= now:
+                held_from = first_unresolved if ids.direct_users(conversation) is not None else 0
+                window = WINDOW if not self._careful or conversation in self._proven else 1
+                frames += self._frames_of(lane, held_from, window)
+        return frames
+
+    def _frames_of(self, lane: _Lane, held_from: int, window: int) -> list[Send | Change]:
+        frames: list[Send | Change] = []
+        after = 0
+        for message in lane.waiting:
+            if self.finishing and not message.unknown:
                 continue
-            after = 0
-            held_from = first_unresolved if ids.direct_users(conversation) is not None else 0
-            for message in lane.waiting[:WINDOW]:
-                if 0 < held_from < message.n:
-                    break
-                if not message.sent:
-                    message.sent = True
-                    sends.append(Send(message.conversation, message.n, after, message.text))
-                after = message.n
-        return sends
+            if not window or 0 < held_from < message.n:
+                break
+            window -= 1
+            if not message.sent:
+                message.sent = message.unknown = True
+                message.tries += 1
+                frames.append(message.body._replace(conversation=message.conversation, n=message.n, after=after))
+            if isinstance(message.body, Change):
+                break
+            after = message.n
+        return frames
 
     def next_due(self) -> float | None:
         """When a pause ends, if one does."""
         return min((lane.paused_until for lane in self._lanes.values() if lane.paused_until), default=None)
+
+    def proven(self, conversation: str) -> None:
+        """The store has taken a message of this device there: its numbers are its own."""
+        if self._careful:
+            self._proven.add(conversation)
 
     def settle(self, n: int) -> Outgoing | None:
         """A message is stored, refused or given up; None if it is settled already."""
@@ -156,6 +198,7 @@ class Outbox:
 
     def disconnected(self) -> None:
         """Nothing is on the wire any more; silence means unknown, so everything goes again (I7)."""
+        self._proven.clear()
         for lane in self._lanes.values():
             lane.paused_until = 0.0
             for message in lane.waiting:
@@ -163,21 +206,44 @@ class Outbox:
 
     def overdue(self, now: float) -> list[Outgoing]:
         """Messages whose time is up."""
-        queued = [*self._by_n.values(), *(m for waiting in self._unresolved.values() for m in waiting)]
-        return [message for message in queued if message.deadline is not None and message.deadline <= now]
+        return [message for message in self._all() if message.deadline is not None and message.deadline <= now]
+
+    # -- becoming another device -------------------------------------------------------------------------
+
+    def disown(self, n: int) -> None:
+        """That number was used by another copy of our data: this message never was stored under it, nor will be."""
+        self.finishing = True
+        message = self._by_n.get(n)
+        if message is not None:
+            message.unknown = message.sent = False
+
+    def finished(self) -> bool:
+        """Whether nothing is left whose outcome under the old id is unknown."""
+        return not any(message.unknown for message in self._all())
+
+    def unsure(self) -> list[Outgoing]:
+        """What may have been stored under the old id, no longer queued: nobody can tell any more."""
+        unsure = [message for message in self._all() if message.unknown]
+        for message in unsure:
+            self.give_up(message)
+        return unsure
 
     def renumber(self, next_n: Callable[[], int]) -> list[tuple[int, Outgoing]]:
         """The device has a new id: everything unsettled gets new numbers, in order. Returns (old n, message)."""
-        changed = [(message.n, message) for message in sorted(self._by_n.values(), key=lambda message: message.n)]
+        changed = [(message.n, message) for message in sorted(self._all(), key=lambda message: message.n)]
         self._by_n = {}
         for _, message in changed:
             message.n = next_n()
-            message.sent = False
-            self._by_n[message.n] = message
+            message.sent = message.unknown = False
+            message.tries = 0
+            if message.conversation:
+                self._by_n[message.n] = message
+        self._proven.clear()
+        self.finishing = False
         return changed
 
     def drain(self) -> list[Outgoing]:
         """The client ends: all that is unsettled."""
-        drained = [*self._by_n.values(), *(m for waiting in self._unresolved.values() for m in waiting)]
+        drained = list(self._all())
         self._lanes, self._by_n, self._unresolved = {}, {}, {}
         return drained

@@ -7,11 +7,12 @@ second gets another file, and so is another device: two programs must never use 
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import IO, NamedTuple, Protocol
 
+from cim_client.inbox import Position
 from cim_common import ids
 
 try:
@@ -19,7 +20,7 @@ try:
 except ImportError:  # pragma: no cover - only where there is no POSIX locking
     fcntl = None  # type: ignore[assignment]
 
-SCHEMA = 1
+SCHEMA = 2
 NUMBERS_RESERVED = 1_000
 """Numbers are reserved in blocks, so that a send need not write; the rest of a block is skipped at a restart."""
 
@@ -27,26 +28,39 @@ MAX_DEVICES = 20
 
 
 class Saved(NamedTuple):
-    """A message that was posted and not yet settled."""
+    """A message that was posted and not yet settled. `id` is what `post` returned: it stays, whatever n becomes."""
 
     n: int
     to: str
     text: str
+    id: str = ""
+    reply_to: int = 0
 
 
 class LocalStore(Protocol):
-    """What the SDK needs kept. All methods are quick and may be called on the event loop."""
+    """What the SDK needs kept. All methods are quick and may be called on the event loop.
+
+    `returning`: the device has been logged in before. `last_n` is the highest number given so far.
+    """
 
     device: str
     ephemeral: bool
+    returning: bool
 
+    @property
+    def last_n(self) -> int: ...
     def next_n(self) -> int: ...
-    def position(self, conversation: str) -> int | None: ...
-    def set_positions(self, positions: Iterable[tuple[str, int]]) -> None: ...
+    def position(self, conversation: str) -> Position | None: ...
+    def set_positions(self, positions: Iterable[tuple[str, Position]]) -> None: ...
     def save(self, message: Saved) -> None: ...
     def forget(self, n: int) -> None: ...
     def saved(self) -> list[Saved]: ...
-    def new_device(self) -> None: ...
+    def logged_in(self) -> None:
+        """The cluster knows this device from here on."""
+
+    def new_device(self, renumbered: Iterable[tuple[int, Saved]] = ()) -> None:
+        """Take another device id; what was saved under an old n is saved under its new one, both or neither."""
+
     def close(self) -> None: ...
 
 
@@ -57,17 +71,18 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.device = ids.new_device_id()
-        self._n = 0
-        self._positions: dict[str, int] = {}
+        self.returning = False
+        self.last_n = 0
+        self._positions: dict[str, Position] = {}
 
     def next_n(self) -> int:
-        self._n += 1
-        return self._n
+        self.last_n += 1
+        return self.last_n
 
-    def position(self, conversation: str) -> int | None:
+    def position(self, conversation: str) -> Position | None:
         return self._positions.get(conversation)
 
-    def set_positions(self, positions: Iterable[tuple[str, int]]) -> None:
+    def set_positions(self, positions: Iterable[tuple[str, Position]]) -> None:
         self._positions.update(positions)
 
     def save(self, message: Saved) -> None:
@@ -79,8 +94,12 @@ class MemoryStore:
     def saved(self) -> list[Saved]:
         return []
 
-    def new_device(self) -> None:
+    def logged_in(self) -> None:
+        self.returning = True
+
+    def new_device(self, renumbered: Iterable[tuple[int, Saved]] = ()) -> None:
         self.device = ids.new_device_id()
+        self.returning = False
 
     def close(self) -> None:
         """Nothing is open."""
@@ -88,9 +107,25 @@ class MemoryStore:
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS positions (conversation TEXT PRIMARY KEY, seq INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS outbox (n INTEGER PRIMARY KEY, recipient TEXT NOT NULL, text TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS positions (
+  conversation TEXT PRIMARY KEY, seq INTEGER NOT NULL, incarnation INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS outbox (
+  n INTEGER PRIMARY KEY, recipient TEXT NOT NULL, text TEXT NOT NULL, id TEXT NOT NULL DEFAULT '',
+  reply_to INTEGER NOT NULL DEFAULT 0);
 """
+
+_FROM_1 = """
+BEGIN;
+ALTER TABLE positions ADD COLUMN incarnation INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outbox ADD COLUMN id TEXT NOT NULL DEFAULT '';
+ALTER TABLE outbox ADD COLUMN reply_to INTEGER NOT NULL DEFAULT 0;
+UPDATE facts SET value = '2' WHERE name = 'schema';
+COMMIT;
+"""
+"""Schema 1 knew no incarnations: its positions are of no particular one."""
+
+
+_SET_POSITION = "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)"
 
 
 class SqliteStore:
@@ -112,12 +147,15 @@ class SqliteStore:
         self.device = self._fact("device") or ""
         if not self.device:
             self.new_device()
-        self._n = self._reserved = int(self._fact("n") or 0)
+        self.returning = self._fact("returning") == self.device
+        self.last_n = self._reserved = int(self._fact("n") or 0)
 
     def _check_schema(self, path: Path) -> None:
         found = self._fact("schema")
         if found is None:
             self._set_fact("schema", str(SCHEMA))
+        elif found == "1":
+            self._db.executescript(_FROM_1)
         elif found != str(SCHEMA):
             raise ValueError(f"{path} has schema {found}; this program knows {SCHEMA}: use the newer program.")
 
@@ -129,31 +167,62 @@ class SqliteStore:
         self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def next_n(self) -> int:
-        if self._n >= self._reserved:
-            self._reserved = self._n + NUMBERS_RESERVED
+        if self.last_n >= self._reserved:
+            self._reserved = self.last_n + NUMBERS_RESERVED
             self._set_fact("n", str(self._reserved))
-        self._n += 1
-        return self._n
+        self.last_n += 1
+        return self.last_n
 
-    def position(self, conversation: str) -> int | None:
-        row = self._db.execute("SELECT seq FROM positions WHERE conversation = ?", (conversation,)).fetchone()
-        return None if row is None else int(row[0])
+    def position(self, conversation: str) -> Position | None:
+        row = self._db.execute(
+            "SELECT seq, incarnation FROM positions WHERE conversation = ?", (conversation,)
+        ).fetchone()
+        return None if row is None else Position(*row)
 
-    def set_positions(self, positions: Iterable[tuple[str, int]]) -> None:
-        self._db.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?)", positions)
+    def set_positions(self, positions: Iterable[tuple[str, Position]]) -> None:
+        rows = [(conversation, *position) for conversation, position in positions]
+        if len(rows) == 1:
+            self._db.execute(_SET_POSITION, rows[0])
+        else:
+            self._together(lambda: self._db.executemany(_SET_POSITION, rows))
+
+    def _together(self, writes: Callable[[], object]) -> None:
+        """All of it, or nothing."""
+        self._db.execute("BEGIN")
+        try:
+            writes()
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
 
     def save(self, message: Saved) -> None:
-        self._db.execute("INSERT OR REPLACE INTO outbox VALUES (?, ?, ?)", message)
+        self._db.execute("INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?)", message)
 
     def forget(self, n: int) -> None:
         self._db.execute("DELETE FROM outbox WHERE n = ?", (n,))
 
     def saved(self) -> list[Saved]:
-        return [Saved(*row) for row in self._db.execute("SELECT n, recipient, text FROM outbox ORDER BY n")]
+        return [
+            Saved(*row) for row in self._db.execute("SELECT n, recipient, text, id, reply_to FROM outbox ORDER BY n")
+        ]
 
-    def new_device(self) -> None:
-        self.device = ids.new_device_id()
-        self._set_fact("device", self.device)
+    def logged_in(self) -> None:
+        if not self.returning:
+            self.returning = True
+            self._set_fact("returning", self.device)
+
+    def new_device(self, renumbered: Iterable[tuple[int, Saved]] = ()) -> None:
+        device = ids.new_device_id()
+
+        def write() -> None:
+            self._set_fact("device", device)
+            for old, message in renumbered:
+                self.forget(old)
+                self.save(message)
+
+        self._together(write)
+        self.device, self.returning = device, False
 
     def close(self) -> None:
         self._db.close()

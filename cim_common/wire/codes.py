@@ -57,6 +57,7 @@ class Code(IntEnum):
     TOO_MANY_REACTIONS = 1032, "A message takes at most 20 different reactions."
     ID_TAKEN = 1033, "That conversation id is taken."
     THEY_ARE_NOT_MEMBERS = 1034, "They are not members of that group."
+    REWOUND = 1035, "The conversation was set back to an older state."
 
     OVERLOADED = 2000, "The server is busy."
     STORE_UNAVAILABLE = 2001, "The message store cannot be reached."

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from cim_client.outbox import WINDOW, Outbox, Outgoing, Settled
 from cim_common import ids
+from cim_common.wire.kinds import Kind
+from cim_common.wire.messages import Change, Send
 
 
 class Numbers:
@@ -16,7 +18,9 @@ class Numbers:
         return self.n
 
     def message(self, to: str = "c", deadline: float | None = None) -> Outgoing:
-        return Outgoing(self(), to, f"text {self.n}", deadline, lambda m, s: self.settled.append((m.n, s)))
+        return Outgoing(
+            self(), to, Send("", 0, 0, f"text {self.n}"), deadline, lambda m, s: self.settled.append((m.n, s))
+        )
 
 
 def sent(outbox: Outbox, now: float = 0.0) -> list[tuple[int, int]]:
@@ -124,3 +128,64 @@ def test_a_new_device_renumbers_in_order() -> None:
     assert sent(outbox) == [(101, 0), (102, 101), (103, 102)]
     assert outbox.get(1) is None
     assert [message.n for message in outbox.drain()] == [101, 102, 103]
+
+
+def test_a_change_waits_for_its_answer_and_all_behind_it_with_it() -> None:
+    outbox, numbers = Outbox(), Numbers()
+    outbox.add(numbers.message(), "c")
+    kick = numbers.message()
+    kick.body = Change("", 0, 0, Kind.KICKED, targets=(9,))
+    outbox.add(kick, "c")
+    outbox.add(numbers.message(), "c")
+    outbox.add(numbers.message(), "other")
+    assert outbox.frames(0.0) == [
+        Send("c", 1, 0, "text 1"), Change("c", 2, 1, Kind.KICKED, targets=(9,)), Send("other", 4, 0, "text 4"),
+    ]  # fmt: skip
+    assert sent(outbox) == []
+    outbox.settle(1)
+    assert sent(outbox) == []
+    outbox.settle(2)
+    assert sent(outbox) == [(3, 0)]
+
+
+def test_numbers_that_may_be_copied_are_tried_one_at_a_time_until_one_is_taken() -> None:
+    outbox, numbers = Outbox(careful=True), Numbers()
+    for _ in range(3):
+        outbox.add(numbers.message(), "c")
+    assert sent(outbox) == [(1, 0)]
+    assert sent(outbox) == []
+    outbox.proven("c")
+    outbox.settle(1)
+    assert sent(outbox) == [(2, 0), (3, 2)]
+    outbox.disconnected()
+    assert sent(outbox) == [(2, 0)]
+
+
+def test_before_it_becomes_another_the_device_finishes_what_it_has_tried() -> None:
+    outbox, numbers = Outbox(), Numbers()
+    for _ in range(2):
+        outbox.add(numbers.message(), "a")
+        outbox.add(numbers.message(), "b")
+    assert sorted(sent(outbox)) == [(1, 0), (2, 0), (3, 1), (4, 2)]
+    outbox.add(numbers.message(), "a")
+    outbox.disown(1)
+    assert not outbox.finished()
+    outbox.disconnected()
+    assert sorted(sent(outbox)) == [(2, 0), (3, 0), (4, 2)]
+    outbox.settle(2)
+    outbox.settle(3)
+    outbox.disown(4)
+    assert outbox.finished()
+    numbers.n = 100
+    assert [(old, message.n) for old, message in outbox.renumber(numbers)] == [(1, 101), (4, 102), (5, 103)]
+    assert sorted(sent(outbox)) == [(101, 0), (102, 0), (103, 101)]
+
+
+def test_what_a_forgotten_device_has_tried_is_unsure() -> None:
+    outbox = filled(2)
+    sent(outbox)
+    numbers = Numbers()
+    numbers.n = 2
+    outbox.add(numbers.message(), "c")
+    assert [message.n for message in outbox.unsure()] == [1, 2]
+    assert sent(outbox) == [(3, 0)]

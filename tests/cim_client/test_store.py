@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cim_client.inbox import Position
 from cim_client.store import NUMBERS_RESERVED, MemoryStore, Saved, SqliteStore, open_store
 
 ROUTE = "http://127.0.0.1:8083"
@@ -20,14 +21,18 @@ def opened(folder: Path, name: str = "alice") -> SqliteStore:
 def test_everything_is_there_again(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         device, n = store.device, store.next_n()
-        store.set_positions([("c", 5), ("d", 6)])
-        store.set_positions([("c", 7)])
+        store.set_positions([("c", Position(5, 1)), ("d", Position(6, 2))])
+        store.set_positions([("c", Position(7, 1))])
         store.save(Saved(n, "bob", "hello"))
         store.save(Saved(n + 1, "bob", "again"))
         store.forget(n)
     with opened(tmp_path) as store:
         assert store.device == device
-        assert (store.position("c"), store.position("d"), store.position("e")) == (7, 6, None)
+        assert (store.position("c"), store.position("d"), store.position("e")) == (
+            Position(7, 1),
+            Position(6, 2),
+            None,
+        )
         assert store.saved() == [Saved(n + 1, "bob", "again")]
 
 
@@ -60,7 +65,7 @@ def test_accounts_and_clusters_are_apart(tmp_path: Path) -> None:
 
 def test_files_are_the_users_own(tmp_path: Path) -> None:
     with opened(tmp_path / "new") as store:
-        store.set_positions([("c", 1)])
+        store.set_positions([("c", Position(1, 1))])
         files = list((tmp_path / "new").rglob("*.db"))
         assert files
         for file in files:
@@ -78,14 +83,57 @@ def test_a_newer_file_is_refused(tmp_path: Path) -> None:
         opened(tmp_path)
 
 
+SCHEMA_1 = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE positions (conversation TEXT PRIMARY KEY, seq INTEGER NOT NULL);
+CREATE TABLE outbox (n INTEGER PRIMARY KEY, recipient TEXT NOT NULL, text TEXT NOT NULL);
+INSERT INTO facts VALUES ('schema', '1'), ('device', 'abc'), ('n', '1000');
+INSERT INTO positions VALUES ('c', 5);
+INSERT INTO outbox VALUES (7, 'bob', 'hello');
+"""
+
+
+def test_a_file_of_schema_1_goes_on(tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    (file,) = tmp_path.rglob("*.db")
+    file.unlink()
+    with sqlite3.connect(file) as db:
+        db.executescript(SCHEMA_1)
+    db.close()
+    for _ in range(2):
+        with opened(tmp_path) as store:
+            assert store.device == "abc"
+            assert not store.returning
+            assert store.last_n == 1000
+            assert store.position("c") == Position(5, 0)
+            assert store.saved() == [Saved(7, "bob", "hello", "", 0)]
+
+
+def test_a_new_device_takes_what_is_saved_along(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        store.logged_in()
+        old = store.device
+        store.save(Saved(1, "bob", "hello", "me:old:1", 4))
+        store.set_positions([("c", Position(5, 1))])
+    with opened(tmp_path) as store:
+        assert store.returning
+        store.new_device([(1, Saved(9, "bob", "hello", "me:old:1", 4))])
+        assert not store.returning
+    with opened(tmp_path) as store:
+        assert store.device != old
+        assert not store.returning
+        assert store.saved() == [Saved(9, "bob", "hello", "me:old:1", 4)]
+        assert store.position("c") == Position(5, 1)
+
+
 def test_an_ephemeral_device_keeps_nothing() -> None:
     first, second = MemoryStore(), MemoryStore()
     assert first.device != second.device
     assert first.ephemeral
     first.save(Saved(first.next_n(), "bob", "x"))
     assert first.saved() == []
-    first.set_positions([("c", 1)])
-    assert (first.position("c"), first.position("d")) == (1, None)
+    first.set_positions([("c", Position(1, 1))])
+    assert (first.position("c"), first.position("d")) == (Position(1, 1), None)
     old = first.device
     first.new_device()
     assert first.device != old

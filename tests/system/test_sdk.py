@@ -124,7 +124,7 @@ async def test_a_message_not_shown_comes_again_after_a_crash(cluster: Cluster, t
             async with connect(cluster.route, name="hugo", password=PASSWORD, data_dir=tmp_path) as hugo:
                 async for message in hugo.messages():
                     assert message.text == "one"
-                    hugo._inbox._taken = None  # the program dies before it asks for the next one
+                    hugo._core.inbox._taken = None  # the program dies before it asks for the next one
                     raise ZeroDivisionError
         async with connect(cluster.route, name="hugo", password=PASSWORD, data_dir=tmp_path) as hugo:
             assert [m.text for m in await next_messages(hugo, 2)] == ["one", "two"]
@@ -133,7 +133,7 @@ async def test_a_message_not_shown_comes_again_after_a_crash(cluster: Cluster, t
 async def test_posted_messages_survive_the_program(cluster: Cluster, tmp_path: Path) -> None:
     async with connect(cluster.route, name="jana", password=PASSWORD, register=True) as jana:
         async with connect(cluster.route, name="karl", password=PASSWORD, register=True, data_dir=tmp_path) as karl:
-            karl._outbox.frames = lambda now: []  # type: ignore[method-assign]
+            karl._core.sending.outbox.frames = lambda now: []  # type: ignore[method-assign]
             posted = [await karl.post("jana", f"posted {n}") for n in range(3)]
         async with connect(cluster.route, name="karl", password=PASSWORD, data_dir=tmp_path) as karl:
             found = await next_messages(jana, 3)
@@ -154,13 +154,13 @@ async def test_giving_up_is_for_good(cluster: Cluster) -> None:
         connect(cluster.route, name="mats", password=PASSWORD, register=True) as mats,
     ):
         await lena.send("mats", "first")
-        frames = lena._outbox.frames
-        lena._outbox.frames = lambda now: []  # type: ignore[method-assign]
+        frames = lena._core.sending.outbox.frames
+        lena._core.sending.outbox.frames = lambda now: []  # type: ignore[method-assign]
         with pytest.raises(OutcomeUnknown):
             await lena.send("mats", "given up", timeout_s=0.2)
         with trio.move_on_after(0.1):
             await lena.send("mats", "cancelled")
-        lena._outbox.frames = frames  # type: ignore[method-assign]
+        lena._core.sending.outbox.frames = frames  # type: ignore[method-assign]
         await lena.send("mats", "last")
         assert [m.text for m in await next_messages(mats, 2)] == ["first", "last"]
 

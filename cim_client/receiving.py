@@ -1,0 +1,214 @@
+"""Receiving: the conversation list, pages and pushes in; messages, events and positions out."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import trio
+
+from cim_client.errors import CimError, Closed, is_passing
+from cim_client.events import event_of, event_of_signal
+from cim_client.inbox import OUT, Inbox, Position
+from cim_client.parts import Parts
+from cim_client.types import Event, Message, message_of
+from cim_common import ids
+from cim_common.wire.messages import (
+    Conversation,
+    Conversations,
+    ConversationsChanged,
+    Cursor,
+    Failed,
+    Hold,
+    List,
+    Page,
+    Push,
+    Signal,
+)
+
+CURSOR_EVERY_S = 1.0
+LIST_TIMEOUT_S = 30.0
+
+
+class Known(NamedTuple):
+    """What is kept of a conversation, from its last list entry."""
+
+    title: str
+    role: str
+    pinned: bool
+    muted: bool
+    active_ms: int
+
+
+class Receiving:
+    """The inbox of a client, kept in step with the cluster. `ready` is set when the list was read once."""
+
+    def __init__(self, parts: Parts, inbox: Inbox) -> None:
+        self._parts = parts
+        self._inbox = inbox
+        self.ready = trio.Event()
+        self.known: dict[str, Known] = {}
+        self._connection = 0
+        self._version = 0
+        self._list_due = trio.Event()
+        self._synced = False
+        self._notices: list[Hold] = []
+        self._moved: dict[str, int] = {}
+        self._cursors_due = 0.0
+        self._arrived = trio.Event()
+        self._ended = False
+
+    # -- for programs ------------------------------------------------------------------------------------
+
+    async def next_message(self) -> Message | None:
+        await trio.lowlevel.checkpoint()
+        while not self._ended:
+            item = self._inbox.next_message()
+            self.note_moved()
+            if item is not None:
+                self._parts.wake()
+                return message_of(*item)
+            await self._arrived.wait()
+        return None
+
+    def _arrive(self) -> None:
+        self._arrived.set()
+        self._arrived = trio.Event()
+
+    def end(self) -> None:
+        """Nothing is shown any more: what waits is for whoever holds the device next."""
+        self._ended = True
+        self._arrive()
+
+    # -- the conversation list ---------------------------------------------------------------------------
+
+    async def follow_list(self) -> None:
+        """Read what is new in the list, on each connection from the beginning: the store may be another one."""
+        while True:
+            await self._list_due.wait()
+            self._list_due = trio.Event()
+            more = True
+            while more:
+                connection, since = self._connection, self._version
+                try:
+                    answer: Conversations = await self._parts.requests.ask(partial(List, since=since), LIST_TIMEOUT_S)
+                except Closed:
+                    return
+                except CimError:
+                    continue
+                if connection == self._connection:
+                    self._listed(answer)
+                    more = answer.more
+
+    def _listed(self, answer: Conversations) -> None:
+        self._version = max(self._version, answer.version)
+        for conversation in answer.conversations:
+            self._tell(conversation)
+            self._inbox.enter(conversation, self._parts.store.position(conversation.id))
+        if not answer.more and not self._inbox.listed:
+            self._inbox.list_complete()
+            self.ready.set()
+        self._told()
+        self._parts.wake()
+
+    def _tell(self, listed: Conversation) -> None:
+        new = Known(listed.title, listed.role, listed.pinned, listed.muted, listed.active_ms)
+        old = self.known.get(listed.id)
+        self.known[listed.id] = new
+        event = Event("conversation", "new", conversation=listed.id, text=listed.title, role=listed.role)
+        if old is None:
+            self._parts.events.add(event)
+        elif (old.pinned, old.muted) != (new.pinned, new.muted):
+            self._parts.events.add(event._replace(state="settings"))
+
+    def group(self, which: str) -> tuple[str, str] | None:
+        """Id and title of a group one takes part in, by its id or, of several of that name, the last active."""
+        found = self.known.get(which)
+        if found is not None and ids.is_group(which):
+            return which, found.title
+        named = [
+            (known.active_ms, conversation)
+            for conversation, known in self.known.items()
+            if known.title == which and known.role not in OUT and ids.is_group(conversation)
+        ]
+        return (max(named)[1], which) if named else None
+
+    # -- what the link asks ------------------------------------------------------------------------------
+
+    def connected(self, user: int) -> None:
+        self._connection += 1
+        self._version = 0
+        self._synced = False
+        self._inbox.user = user
+        self._list_due.set()
+
+    def disconnected(self) -> None:
+        self._inbox.disconnected()
+        self._notices.clear()
+
+    def frames(self, now: float, closing: bool) -> list[Any]:
+        """What to write now."""
+        out: list[Any] = [*self._notices, *self._inbox.wishes()]
+        self._notices.clear()
+        if self._moved and (now >= self._cursors_due or closing):
+            out += [Cursor(conversation, seq) for conversation, seq in self._moved.items() if seq]
+            self._moved = {}
+        return out
+
+    def note_moved(self) -> None:
+        """Keep the positions that were shown."""
+        moved: list[tuple[str, Position]] = self._inbox.moved()
+        if moved:
+            self._parts.store.set_positions(moved)
+            if not self._moved:
+                self._cursors_due = trio.current_time() + CURSOR_EVERY_S
+            self._moved.update((conversation, position.seq) for conversation, position in moved)
+
+    def settle_shown(self) -> None:
+        """The program has finished: what it took last it has shown."""
+        if not self._ended:
+            self._inbox.settle_taken()
+            self.note_moved()
+
+    # -- what the server says ----------------------------------------------------------------------------
+
+    def pushed(self, push: Push) -> None:
+        self._hold(self._inbox.push(push))
+
+    def page(self, page: Page) -> None:
+        if page.request:
+            self._parts.requests.answer(page.request, page)
+        else:
+            self._hold(self._inbox.page(page))
+
+    def failed(self, failed: Failed) -> None:
+        if failed.request:
+            self._parts.requests.answer(failed.request, failed)
+        elif self._inbox.failed(failed.conversation, is_passing(failed.code)):
+            self._parts.tasks.later(failed.after_ms / 1000, lambda: self._retry(failed.conversation))
+
+    def _retry(self, conversation: str) -> None:
+        self._inbox.retry(conversation)
+        self._parts.wake()
+
+    def list_changed(self, changed: ConversationsChanged) -> None:
+        if changed.version > self._version:
+            self._list_due.set()
+
+    def signalled(self, signal: Signal) -> None:
+        event = event_of_signal(signal)
+        if event is not None:
+            self._parts.events.add(event)
+
+    def _hold(self, holds: list[Hold]) -> None:
+        self._notices += holds
+        self._told()
+        if self._inbox.unread:
+            self._arrive()
+
+    def _told(self) -> None:
+        for news in self._inbox.news():
+            event = event_of(news)
+            if event is not None:
+                self._parts.events.add(event)
+        if self._inbox.listed and not self._inbox.syncing and not self._synced:
+            self._synced = True
+            self._parts.events.add(Event("connection", "synced"))

@@ -1,0 +1,253 @@
+"""Sending: messages and changes from the program to the log, and what becomes of them."""
+
+from collections.abc import Callable
+from functools import partial
+
+import trio
+
+from cim_client.errors import CimError, Closed, OutcomeUnknown, Refused
+from cim_client.inbox import Inbox
+from cim_client.outbox import MAX_QUEUED, Outbox, Outgoing, Settled
+from cim_client.parts import Parts
+from cim_client.store import Saved
+from cim_client.types import Event, Receipt
+from cim_common.wire.codes import Code
+from cim_common.wire.kinds import Kind
+from cim_common.wire.messages import Ack, Change, Nack, Page, Pull, Retry, Send, Unresolved
+
+SEND_TIMEOUT_S = 30.0
+ENDINGS = 3_000
+"""Codes from here up end the client, not the message: what was posted stays in the data folder."""
+
+MAX_PAGES_SETTLING = 64
+SETTLING_PAGE = 200
+
+
+class Sending:
+    """The outbox of a client and those who wait for it. `leave_device` takes another device id and reconnects."""
+
+    def __init__(self, parts: Parts, inbox: Inbox, leave_device: Callable[[Code], None]) -> None:
+        self._parts = parts
+        self._inbox = inbox
+        self._leave_device = leave_device
+        self.outbox = Outbox(careful=not parts.store.ephemeral)
+        self._settling: set[int] = set()
+        self._resolving: set[str] = set()
+        self.user = 0
+
+    def load(self) -> None:
+        """Queue what an earlier run has posted and got no answer to."""
+        for saved in self._parts.store.saved():
+            message = Outgoing(saved.n, saved.to, Send("", 0, 0, saved.text, saved.reply_to), None, self._post_settled)
+            message.id, message.saved, message.unknown = saved.id, True, True
+            self._add(message)
+
+    # -- for programs ------------------------------------------------------------------------------------
+
+    async def send(self, to: str, body: Send | Change, timeout_s: float = SEND_TIMEOUT_S) -> Receipt:
+        """Queue a message and wait until it is stored (see `Client.send`)."""
+        self._parts.requests.check_open()
+        done = trio.Event()
+        outcome: list[Settled] = []
+
+        def settled(message: Outgoing, result: Settled) -> None:
+            outcome.append(result)
+            done.set()
+
+        message = self._queue(to, body, trio.current_time() + timeout_s, settled)
+        try:
+            await done.wait()
+        except trio.Cancelled:
+            self.outbox.give_up(message)
+            raise
+        (result,) = outcome
+        if result.code == Code.OUTCOME_UNKNOWN:
+            raise OutcomeUnknown
+        if result.code >= ENDINGS:
+            raise Closed(result.code, result.message)
+        if result.code:
+            raise Refused(result.code, result.message)
+        return Receipt(message.conversation, result.seq, self._id_of(message))
+
+    def post(self, to: str, body: Send) -> str:
+        """Queue a message that outlives the program, and return its id (see `Client.post`)."""
+        self._parts.requests.check_open()
+        message = self._queue(to, body, None, self._post_settled)
+        message.saved, message.id = True, self._id_of(message)
+        self._parts.store.save(_saved(message))
+        return message.id
+
+    def _queue(
+        self, to: str, body: Send | Change, deadline: float | None, done: Callable[[Outgoing, Settled], None]
+    ) -> Outgoing:
+        if len(self.outbox) >= MAX_QUEUED:
+            raise CimError(Code.OVERLOADED, f"{MAX_QUEUED} messages are waiting already.")
+        message = Outgoing(self._parts.store.next_n(), to, body, deadline, done)
+        self._add(message)
+        return message
+
+    def _add(self, message: Outgoing) -> None:
+        known = self._parts.names.known(message.to)
+        self.outbox.add(message, known)
+        if known is None and message.to not in self._resolving:
+            self._resolving.add(message.to)
+            self._parts.tasks.start_soon(self._resolve, message.to)
+        self._parts.wake()
+
+    async def _resolve(self, name: str) -> None:
+        """Find the conversation of a name that messages wait for."""
+        try:
+            while name in self.outbox.unresolved():
+                try:
+                    self.outbox.resolved(name, await self._parts.names.conversation(name))
+                except Refused as refused:
+                    for message in self.outbox.unresolvable(name):
+                        message.done(message, Settled(refused.code, 0, str(refused)))
+                except Closed:
+                    return
+                except CimError:
+                    continue
+        finally:
+            self._resolving.discard(name)
+            self._parts.wake()
+
+    def _id_of(self, message: Outgoing) -> str:
+        return message.id or f"{self.user}:{self._parts.store.device}:{message.n}"
+
+    def _post_settled(self, message: Outgoing, result: Settled) -> None:
+        if message.saved and result.code < ENDINGS:
+            self._parts.store.forget(message.n)
+        self._parts.events.add(
+            Event(
+                "failed" if result.code else "stored", client_msg_id=self._id_of(message), seq=result.seq,
+                conversation=message.conversation, code=result.code, text=result.message,
+            )
+        )  # fmt: skip
+
+    # -- what the link asks ------------------------------------------------------------------------------
+
+    def frames(self, now: float) -> list[Send | Change]:
+        """What to write now."""
+        if self.outbox.finishing and self.outbox.finished():
+            self.take_new_device(Code.ID_REUSED)
+            return []
+        return self.outbox.frames(now)
+
+    def disconnected(self) -> None:
+        self.outbox.disconnected()
+
+    def give_up_overdue(self, now: float) -> None:
+        for message in self.outbox.overdue(now):
+            if self.outbox.give_up(message):
+                message.done(message, Settled(Code.OUTCOME_UNKNOWN, 0))
+
+    def end(self, result: Settled) -> None:
+        for message in self.outbox.drain():
+            message.done(message, result)
+
+    # -- what the server says ----------------------------------------------------------------------------
+
+    def acknowledged(self, ack: Ack) -> None:
+        message = self.outbox.get(ack.n)
+        if message is None:
+            return
+        self._inbox.acknowledged(message.conversation, ack.seq)
+        if isinstance(message.body, Change):
+            if message.body.kind == Kind.RECALLED:
+                self._inbox.withdraw(message.conversation, message.body.ref)
+            elif message.body.kind == Kind.LEFT:
+                self._inbox.look_again(message.conversation)
+        self._settle(message, Settled(0, ack.seq))
+
+    def _settle(self, message: Outgoing, result: Settled) -> None:
+        if not result.code:
+            self.outbox.proven(message.conversation)
+        if self.outbox.settle(message.n) is not None:
+            message.done(message, result)
+
+    def refused(self, nack: Nack) -> None:
+        message = self.outbox.get(nack.n)
+        if message is None:
+            return
+        if nack.code == Code.ID_REUSED or (nack.code == Code.SUPERSEDED and self._is_anothers(message)):
+            self.outbox.disown(nack.n)
+        else:
+            self._settle(message, Settled(nack.code, 0, nack.message))
+
+    def _is_anothers(self, message: Outgoing) -> bool:
+        """Whether it was another copy of our data whose later message took the place of this one.
+
+        Within a lane we send nothing before what precedes it is answered, or behind it; so of what was sent once
+        only, nothing of ours can have taken the place.
+        """
+        return self.outbox.finishing or message.tries == 1
+
+    def again(self, retry: Retry) -> None:
+        self.outbox.retry(retry.n, retry.after_ms / 1000, trio.current_time())
+
+    def unresolved(self, unresolved: Unresolved) -> None:
+        message = self.outbox.get(unresolved.n)
+        if message is not None and message.n not in self._settling:
+            self._settling.add(message.n)
+            self._parts.tasks.start_soon(self._settle_by_reading, message)
+
+    async def _settle_by_reading(self, message: Outgoing) -> None:
+        """UNRESOLVED: our own entry in the log says what became of the message (I7)."""
+        n = message.n
+        try:
+            result = await self._read_outcome(message)
+        except Refused as refused:
+            result = Settled(Code.OUTCOME_UNKNOWN, 0, str(refused))
+        except CimError:
+            self.outbox.retry(n, 1.0, trio.current_time())
+            return
+        finally:
+            self._settling.discard(n)
+        if self.outbox.get(n) is not message:
+            return
+        if result.code in (Code.SUPERSEDED, Code.ID_REUSED):
+            self.refused(Nack(n, result.code, result.message))
+        else:
+            if not result.code:
+                self._inbox.acknowledged(message.conversation, result.seq)
+            self._settle(message, result)
+        self._parts.wake()
+
+    async def _read_outcome(self, message: Outgoing) -> Settled:
+        before = 0
+        for _ in range(MAX_PAGES_SETTLING):
+            page: Page = await self._parts.requests.ask(
+                partial(Pull, conversation=message.conversation, before=before, limit=SETTLING_PAGE)
+            )
+            for entry in page.entries:
+                if entry.sender == self.user and entry.device == self._parts.store.device:
+                    if entry.n == message.n and entry.kind == getattr(message.body, "kind", 0):
+                        return Settled(0, entry.seq)
+                    if entry.n <= message.n:
+                        code = Code.ID_REUSED if entry.n == message.n else Code.SUPERSEDED
+                        return Settled(code, 0, code.sentence)
+            if page.end <= 1 or page.end == before:
+                break
+            before = page.end
+        return Settled(Code.OUTCOME_UNKNOWN, 0)
+
+    # -- becoming another device -------------------------------------------------------------------------
+
+    def take_new_device(self, reason: Code) -> None:
+        """Go on as another device: a copy of our data has used our numbers, or the cluster has forgotten us."""
+        store = self._parts.store
+        renumbered = self.outbox.renumber(store.next_n)
+        store.new_device([(old, _saved(message)) for old, message in renumbered if message.saved])
+        self._inbox.device = store.device
+        self._leave_device(reason)
+
+    def device_forgotten(self) -> None:
+        """The cluster knows our device no more (DEVICE_EXPIRED), nor what it has stored of it."""
+        for message in self.outbox.unsure():
+            message.done(message, Settled(Code.OUTCOME_UNKNOWN, 0, Code.OUTCOME_UNKNOWN.sentence))
+        self.take_new_device(Code.DEVICE_EXPIRED)
+
+
+def _saved(message: Outgoing) -> Saved:
+    assert isinstance(message.body, Send)
+    return Saved(message.n, message.to, message.body.text, message.id, message.body.reply_to)
