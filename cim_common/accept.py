@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from cim_common import ids
 from cim_common.store import keys
-from cim_common.store.scripts import APPEND
+from cim_common.store.scripts import APPEND, APPEND_CHANGES
 from cim_common.wire.codec import conversation_prefix, entry_content
 from cim_common.wire.codes import Code
 from cim_common.wire.limits import MAX_TEXT_BYTES
@@ -159,7 +159,9 @@ def content_of(text: str, reply_to: int = 0) -> bytes:
     return entry_content(text, 0, reply_to)
 
 
-_HEAD = b"*%d\r\n$7\r\nEVALSHA\r\n" + _bulk(APPEND.sha.encode()) + b"$%d\r\n%d\r\n"
+_HEAD = b"*%d\r\n$7\r\nEVALSHA\r\n%b$%d\r\n%d\r\n"
+_TEXTS = _bulk(APPEND.sha.encode())
+_CHANGES = _bulk(APPEND_CHANGES.sha.encode())
 _ARGUMENTS = b"%b%b$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n%b"
 _BY_N = _bulk(b"0")
 _A_TEXT = _BY_N + _bulk(b"")
@@ -173,6 +175,7 @@ def pack(batch: list[tuple[Append, ConversationKeys]], now_ms: int, rates: Rates
     key_parts: list[bytes] = []
     arguments: list[bytes] = []
     key_count = 0
+    script = _TEXTS
     for append, known in batch:
         n, after = b"%d" % append.n, b"%d" % append.after
         meta, content, version = append.meta, append.content, known.version
@@ -187,6 +190,7 @@ def pack(batch: list[tuple[Append, ConversationKeys]], now_ms: int, rates: Rates
                 key_count += 1
                 mode = _bulk(b"%d" % ttl_s)
             if append.op:
+                script = _CHANGES
                 key_parts.append(known.change_resp)
                 key_count += 3
             rest = mode + _bulk(append.op)
@@ -198,7 +202,7 @@ def pack(batch: list[tuple[Append, ConversationKeys]], now_ms: int, rates: Rates
             )
         )  # fmt: skip
     count_text = b"%d" % key_count
-    head = _HEAD % (8 + key_count + _ARGUMENTS_EACH * len(batch), len(count_text), key_count)
+    head = _HEAD % (8 + key_count + _ARGUMENTS_EACH * len(batch), script, len(count_text), key_count)
     return b"".join((head, *key_parts, _bulk(b"%d" % now_ms), rates.resp, *arguments))
 
 

@@ -183,7 +183,7 @@ def _starts(
                 (state.peer_name or state.name or b"").decode(), (state.topic or b"").decode(),
                 member.role if member else "member" if name == ids.LOBBY else "left",
                 max(unread, 0) if counted else 0, read, int(float(state.active or 0)), int(state.members or 0),
-                state.dissolved is not None, pinned, muted,
+                state.kind == b"z", pinned, muted,
                 tuple(int(pin) for pin in (state.pins or b"").split(b",") if pin),
             )
         )  # fmt: skip
@@ -203,7 +203,7 @@ class _State(NamedTuple):
     own: bytes | None
     active: bytes | None
     members: bytes | None
-    dissolved: bytes | None
+    kind: bytes | None
     pins: bytes | None
     gone: bytes | None
     own_gone: bytes | None
@@ -213,7 +213,7 @@ def _state_command(conversation: str, user: int) -> Command:
     peer = _peer(conversation, user)
     return (
         "HMGET", keys.conv(conversation), "l", "i", f"n:{peer}", "gn", "gt", f"m:{user}", "c", f"o:{user}", "r", "mc",
-        "x", "pins", "fc", f"d:{user}",
+        "k", "pins", "fc", f"d:{user}",
     )  # fmt: skip
 
 

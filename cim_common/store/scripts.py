@@ -28,7 +28,10 @@ def _read(name: str, *parts: str) -> Script:
     return Script(name, source, hashlib.sha1(source, usedforsecurity=False).hexdigest())
 
 
-APPEND = _read("append", "entries", "members", "changes")
+APPEND = _read("append", "entries", "members")
+APPEND_CHANGES = _read("append", "entries", "members", "changes")
+"""The same script with the rules for changes."""
+
 CLAIM = _read("claim")
 COUNT = _read("count", "entries", "members")
 CREATE_DIRECT = _read("create_direct")

@@ -79,9 +79,9 @@ def fold(store: Store, roster: Roster, conversation: str, above: int) -> int:  #
 def assert_same(store: Store, roster: Roster) -> None:  # noqa: F811
     found = store.run(members.everyone(GROUP))
     assert {user: role for user, role in found.items() if role != "blocked"} == roster.roles
-    fields = store.command("HMGET", keys.conv(GROUP), "gn", "gt", "mc", "x", "pins")
+    fields = store.command("HMGET", keys.conv(GROUP), "gn", "gt", "mc", "k", "pins")
     assert (fields[0].decode(), fields[1].decode(), int(fields[2])) == (roster.name, roster.topic, len(roster.members))
-    assert (fields[3] is not None) is roster.dissolved
+    assert (fields[3] == b"z") is roster.dissolved
     overlay = {key.decode(): value.decode() for key, value in _pairs(store.command("HGETALL", keys.overlay(GROUP)))}
     states = {field: value for field, value in overlay.items() if field.isdigit()}
     assert states == {

@@ -1,5 +1,8 @@
 -- Append a batch of messages and changes to their conversations' logs (I1 to I7).
 --
+-- Loaded twice: with the rules of parts/changes.lua in front, and without them for batches of texts only, which
+-- are nearly all.
+--
 -- KEYS  per message 5: log, conv, senders, interest, recent; then, when its mode is not 0, the idempotency
 --       key; then, when it has an op, 3: overlay, todo, due. All keys of one message share a slot; on a Redis
 --       Cluster one call holds messages of one bucket only.
@@ -94,35 +97,48 @@ local function refused_as_stranger(keys, args)
   return {'X', args[4] == n and tonumber(code) or SUPERSEDED, 0}
 end
 
--- Carry out what a rule has noted, and have the lists of those affected written (I13).
-local function apply_change(a, conversation, todo_key, waiting)
+-- Carry out what a rule has noted; whether there are lists to be written now (I13).
+local function apply_change(a, conversation, waiting)
   for _, command in ipairs(a.commands) do redis.call(unpack(command)) end
-  if #a.affected == 0 then return false end
-  local version = redis.call('HINCRBY', a.conv, 'v', 1)
-  set(a, 't', string.format('%s%.0f:%s', waiting and waiting .. ';' or '', version, table.concat(a.affected, ',')))
-  redis.call('ZADD', todo_key, now, conversation)
-  return true
+  if #a.affected > 0 then
+    local version = redis.call('HINCRBY', a.conv, 'v', 1)
+    set(a, 't', string.format('%s%.0f:%s', waiting and waiting .. ';' or '', version, table.concat(a.affected, ',')))
+    redis.call('ZADD', a.todo, now, conversation)
+  end
+  redis.call('HSET', a.conv, 'mc', string.format('%.0f', a.members), unpack(a.fields))
+  return #a.affected > 0
+end
+
+-- What a change is decided on (parts/changes.lua).
+local function attempt_of(keys, args, op, head, kind, exists)
+  local extra = args[9] == '0' and 6 or 7
+  return {
+    user = args[2], member = member_of(head[7]), kind = kind, exists = exists,
+    seq = tonumber(head[2] or 0) + 1, count = tonumber(head[3] or 0), op = op, log = keys[1], conv = keys[2],
+    overlay = keys[extra], todo = keys[extra + 1], due = keys[extra + 2],
+    members = tonumber(redis.call('HGET', keys[2], 'mc') or 0), fields = {}, affected = {}, commands = {},
+  }
 end
 
 local function append(keys, args)
-  local log, conv, senders, interest, recent = unpack(keys, 1, 5)
-  local conversation, user, sender, n_text, version, content, mode = args[1], args[2], args[3], args[4], args[6],
-    args[8], args[9]
+  local log, conv, conversation, user, sender, n_text, content, mode = keys[1], keys[2], args[1], args[2], args[3],
+    args[4], args[8], args[9]
+  local own_count = 'o:' .. user
   local op = args[10] ~= '' and cjson.decode(args[10]) or nil
-  local head = redis.call('HMGET', conv, 'k', 'l', 'c', 'iv', 't', 'r', 'x', 'm:' .. user, 'o:' .. user)
+  local head = redis.call('HMGET', conv, 'k', 'l', 'c', 'iv', 't', 'r', 'm:' .. user, own_count)
   local exists = head[1] ~= false
   local creates = op and op.k == CREATED
   -- Groups are made by their CREATED only; that there is none yet is a refusal to be remembered like any other.
   if not exists and not creates and not is_group(conversation) then return {'C'} end
-  local kind = exists and head[1] or 'g'
+  local kind = head[1] or 'g'
   local todo = head[5] and 1 or 0
 
-  local record = redis.call('HGET', senders, sender)
+  local record = redis.call('HGET', keys[3], sender)
   local last_n, last_seq, refusal, debt = 0, 0, 0, 0
   if record then
     local a, b, c, d = string.match(record, '^(%d+) (%d+) (%d+) ([%d.]+)$')
     last_n, last_seq, refusal, debt = tonumber(a), tonumber(b), tonumber(c), tonumber(d)
-  elseif kind == 'g' and mode == '0' then
+  elseif mode == '0' and is_group(conversation) then
     local reply = refused_as_stranger(keys, args)
     if reply then return reply end
   end
@@ -130,19 +146,15 @@ local function append(keys, args)
   if reply then return reply end
   if not exists and not creates then return refuse(keys, args, NO_SUCH_CONVERSATION, false, 0, 0) end
 
-  local extra = mode == '0' and 6 or 7
-  if op and op.fire and not redis.call('ZSCORE', keys[extra + 2], op.fire) then return {'G'} end
-  local a = {
-    user = user, member = member_of(head[8]), kind = kind, exists = exists, dissolved = head[7],
-    seq = tonumber(head[2] or 0) + 1, count = tonumber(head[3] or 0), op = op, log = log, conv = conv,
-    fields = {}, affected = {}, commands = {},
-  }
+  local code, a
   if op then
-    a.overlay = keys[extra]
-    a.members = tonumber(redis.call('HGET', conv, 'mc') or 0)
+    a = attempt_of(keys, args, op, head, kind, exists)
+    if op.fire and not redis.call('ZSCORE', a.due, op.fire) then return {'G'} end
+    code = decide(a)
+  else
+    code = may_not_write(kind, head[7] and string.sub(head[7], 1, 1))
   end
-  local code = decide(a)
-  if code then return refuse(keys, args, code, kind ~= 'g' or head[8], last_seq, debt) end
+  if code then return refuse(keys, args, code, not is_group(conversation) or head[7], last_seq, debt) end
 
   local busy = math.max(tonumber(head[6] or 0), now)
   if busy - now > conversation_ahead then
@@ -153,27 +165,28 @@ local function append(keys, args)
     return {'R', SENDER_LIMIT, math.ceil(debt - now - sender_ahead)}
   end
 
-  local seq, seq_text = a.seq, string.format('%.0f', a.seq)
-  local count = string.format('%.0f', a.count + (is_text(content) and 1 or 0))
+  local seq = tonumber(head[2] or 0) + 1
+  local seq_text = string.format('%.0f', seq)
+  local count, own = head[3] or '0', head[8] or '0'
+  if is_text(content) then
+    count, own = string.format('%.0f', tonumber(count) + 1), string.format('%.0f', tonumber(own) + 1)
+  end
   redis.call('XADD', log, seq_text .. '-0', 'n', n_text, 'p', string.format('%.0f', last_seq),
     'c', count, 'm', args[7], 't', content)
+  redis.call('HSET', conv, 'l', seq_text, 'c', count, own_count, own, 'r',
+    string.format('%.1f', busy + conversation_cost))
   if op then
-    if op.fire then redis.call('ZREM', keys[extra + 2], op.fire) end
-    if apply_change(a, conversation, keys[extra + 1], head[5]) then todo = 1 end
-    set(a, 'mc', string.format('%.0f', a.members))
+    if op.fire then redis.call('ZREM', a.due, op.fire) end
+    if apply_change(a, conversation, head[5]) then todo = 1 end
   end
-  if is_text(content) then set(a, 'o:' .. user, string.format('%.0f', tonumber(head[9] or 0) + 1)) end
-  redis.call('HSET', conv, 'l', seq_text, 'c', count, 'r', string.format('%.1f', busy + conversation_cost),
-    unpack(a.fields))
-  if mode == '0' then last_n, last_seq = tonumber(n_text), seq else redis.call('SET', keys[6], seq_text, 'EX', mode) end
-  redis.call('HSET', senders, sender,
-    string.format('%.0f %.0f 0 %.1f', last_n, last_seq, debt + sender_cost))
-  local counter = tonumber(redis.call('ZINCRBY', recent, 1, '#'))
-  redis.call('ZADD', recent, counter, conversation)
-  if counter % 256 == 0 then redis.call('ZREMRANGEBYRANK', recent, 0, -(RECENT_KEPT + 2)) end
+  if mode == '0' then last_n, last_seq = n_text, seq else redis.call('SET', keys[6], seq_text, 'EX', mode) end
+  redis.call('HSET', keys[3], sender, string.format('%.0f %.0f 0 %.1f', last_n, last_seq, debt + sender_cost))
+  local counter = tonumber(redis.call('ZINCRBY', keys[5], 1, '#'))
+  redis.call('ZADD', keys[5], counter, conversation)
+  if counter % 256 == 0 then redis.call('ZREMRANGEBYRANK', keys[5], 0, -(RECENT_KEPT + 2)) end
 
-  if (head[4] or '0') ~= version then
-    return {'N', seq, todo, head[4] or '0', redis.call('HGETALL', interest)}
+  if (head[4] or '0') ~= args[6] then
+    return {'N', seq, todo, head[4] or '0', redis.call('HGETALL', keys[4])}
   end
   if todo == 1 then return {'N', seq, todo} end
   return seq

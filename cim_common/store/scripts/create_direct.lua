@@ -6,16 +6,20 @@
 --
 -- The `t` field names the members whose lists are still to be written, and the todo entry that there are such.
 
+-- What every append looks at comes first: Redis searches a small hash from its beginning.
+
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-local fields = {'k', 'd', 'v', 1, 'l', 0, 'c', 0, 'f', 1, 'i', ARGV[3], 'iv', 0}
-local users = {}
+local fields = {'k', 'd', 'l', 0, 'c', 0, 'iv', 0, 'r', 0}
+local names, users = {}, {}
 for i = 4, #ARGV, 2 do
   users[#users + 1] = ARGV[i]
   fields[#fields + 1] = 'm:' .. ARGV[i]
   fields[#fields + 1] = 'm 1- 0 0'
-  fields[#fields + 1] = 'n:' .. ARGV[i]
-  fields[#fields + 1] = ARGV[i + 1]
+  names[#names + 1] = 'n:' .. ARGV[i]
+  names[#names + 1] = ARGV[i + 1]
 end
-redis.call('HSET', KEYS[1], 't', '1:' .. table.concat(users, ','), 'mc', #users, unpack(fields))
+redis.call('HSET', KEYS[1], unpack(fields))
+redis.call('HSET', KEYS[1], 'v', 1, 'f', 1, 'i', ARGV[3], 'mc', #users, unpack(names))
+redis.call('HSET', KEYS[1], 't', '1:' .. table.concat(users, ','))
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
 return 1

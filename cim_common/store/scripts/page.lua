@@ -24,7 +24,7 @@ local member = member_of(head[7])
 if user == '0' or head[5] == 'l' then
   member = {role = member and member.role or 'm', spans = '1-'}
 elseif not member then
-  return {head[5] == 'g' and NOT_A_MEMBER or 1003}
+  return {head[5] == 'd' and 1003 or NOT_A_MEMBER}
 end
 local spans = spans_of(member.spans)
 

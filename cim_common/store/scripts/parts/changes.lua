@@ -5,15 +5,15 @@
 -- `a.commands`, all carried out only when nothing has refused (I2).
 --
 -- a.user, a.member      the sender and its member record (nil: none)
--- a.kind                d(irect), g(roup), l(obby)
+-- a.kind                d(irect), g(roup), l(obby), z: a group that was dissolved
 -- a.seq                 the seq the entry will have
 -- a.count, a.members    texts so far, members
 -- a.op                  what was asked: k (kind), ref, targets, role, text, topic, removed, history, invite, ...
 -- a.log, a.conv, a.overlay   keys
 
-local NOT_A_MEMBER, BLOCKED, FORBIDDEN = 1005, 1006, 1018
+local FORBIDDEN = 1018
 local NO_SUCH_MESSAGE, ALREADY_A_MEMBER, BANNED, TOO_MANY_MEMBERS = 1019, 1020, 1021, 1022
-local DISSOLVED, TOO_MANY_REACTIONS, ID_TAKEN, THEY_ARE_NOT_MEMBERS = 1023, 1032, 1033, 1034
+local TOO_MANY_REACTIONS, ID_TAKEN, THEY_ARE_NOT_MEMBERS = 1032, 1033, 1034
 local CREATED = 1
 local MAX_REACTIONS, MAX_PINS = 20, 50
 
@@ -135,7 +135,7 @@ RULES[3] = function(a)
       member.role = 'o'
       set_member(a, user, member)
     else
-      set(a, 'x', 1)
+      set(a, 'k', 'z')
     end
   end
   remove(a, a.user, a.member, 'l')
@@ -196,7 +196,7 @@ end
 -- DISSOLVED
 RULES[9] = function(a)
   if a.member.role ~= 'o' then return FORBIDDEN end
-  set(a, 'x', 1)
+  set(a, 'k', 'z')
 end
 
 -- EDITED
@@ -272,19 +272,14 @@ RULES[16] = function(a) end
 
 local OF_GROUPS = {[2] = true, [3] = true, [4] = true, [5] = true, [6] = true, [7] = true, [8] = true, [9] = true}
 
--- Whether the sender may write at all; the blocked may still unblock and block.
-local function may_write(a)
-  if a.dissolved then return DISSOLVED end
-  local kind_asked = a.op and a.op.k or 0
-  if a.kind == 'l' then
-    if a.member and a.member.role == 'b' then return BLOCKED end
-  elseif not a.member or a.member.role == 'l' then return NOT_A_MEMBER
-  elseif a.member.role == 'x' or (a.member.role == 'b' and kind_asked < 14) then return BLOCKED end
-  if OF_GROUPS[kind_asked] and a.kind ~= 'g' then return FORBIDDEN end
-end
-
+-- The code that refuses the attempt, nil if it may be carried out.
 local function decide(a)
-  local rule = a.op and a.op.k and RULES[a.op.k]
-  if a.op and a.op.k == CREATED then return rule(a) end
-  return may_write(a) or (rule and rule(a))
+  local asked, role = a.op.k or 0, a.member and a.member.role
+  if asked == CREATED then return RULES[CREATED](a) end
+  -- The blocked may still block and unblock.
+  if role == 'b' and (asked == 14 or asked == 15) then role = 'm' end
+  local code = may_not_write(a.kind, role)
+  if code then return code end
+  if OF_GROUPS[asked] and a.kind ~= 'g' then return FORBIDDEN end
+  return RULES[asked] and RULES[asked](a)
 end

@@ -17,8 +17,13 @@ local function record_of(member)
   return string.format('%s %s %.0f %.0f', member.role, member.spans, member.base, member.joined)
 end
 
-local function takes_part(member)
-  return member ~= nil and (member.role == 'm' or member.role == 'a' or member.role == 'o')
+-- The code that keeps a user of that role (nil: a stranger) from writing in a d(irect conversation), g(roup), the
+-- l(obby) or a dissolved group (z); nil if nothing does.
+local function may_not_write(kind, role)
+  if kind == 'z' then return 1023 end -- DISSOLVED
+  if role == 'm' or role == 'o' or role == 'a' then return nil end
+  if role == 'b' or role == 'x' then return 1006 end -- BLOCKED
+  if kind ~= 'l' then return 1005 end -- NOT_A_MEMBER
 end
 
 local function open_span(spans, first)
