@@ -1,8 +1,11 @@
+#!lua flags=allow-oom
 -- One at a time: take or keep a lock that ends by itself, or give it up (compare and delete).
 --
 -- KEYS  lock
 -- ARGV  owner, ms it lasts (0: give it up)
 -- Returns 1 when the owner holds it now.
+--
+-- It may write at the memory limit: what the lock is for, retention, makes room.
 
 local owner = redis.call('GET', KEYS[1])
 if owner and owner ~= ARGV[1] then return 0 end

@@ -62,7 +62,7 @@ local function pins_kept()
   return table.concat(kept_pins, ',')
 end
 
--- XTRIM comes first: it needs no memory, and what follows a first write is not refused at the memory limit.
+-- XTRIM comes first: Redis does not refuse it at the memory limit, nor what follows a script's first write.
 if at > first then
   redis.call('XTRIM', KEYS[2], 'MINID', '=', string.format('%.0f-0', at))
   redis.call('HSET', KEYS[1], 'f', string.format('%.0f', at), 'fc', count)

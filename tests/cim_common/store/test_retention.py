@@ -11,6 +11,7 @@ from cim_common import accept, changes, ids
 from cim_common.accept import Append
 from cim_common.retention import Rule
 from cim_common.store import conversations, keys, marks, pages, retention
+from cim_common.store.flow import StoreError
 from cim_common.wire import codec
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
@@ -199,6 +200,21 @@ def test_a_walk_finds_every_conversation(committer: Any) -> None:
     outcomes = committer.store.run(retention.trim_in_passing(rules, NOW))
     assert [outcome.first_kept for (name, _), outcome in zip(rules, outcomes, strict=True) if name == DIRECT] == [21]
     assert sum(outcome.removed for outcome in outcomes) == 20
+
+
+def test_retention_makes_room_at_the_memory_limit(committer: Any) -> None:
+    write(committer, 50)
+    store = committer.store
+    store.command("CONFIG", "SET", "maxmemory", 1)
+    try:
+        with pytest.raises(StoreError, match="maxmemory"):
+            store.command("SET", "more", "x")
+        assert store.run(retention.hold_lock("s1:e"))
+        assert trim_all(store, Rule(newest=10)) == 41
+    finally:
+        store.command("CONFIG", "SET", "maxmemory", 0)
+    assert seqs(store) == list(range(41, 51))
+    assert unread(store, BOB) == 10
 
 
 def test_one_walks_at_a_time(store: Any) -> None:
