@@ -3,7 +3,7 @@
 In a test they run as trio tasks (`participant`); as a program of its own one can be killed and started again:
 
     python -m tests.faults.clients --route URL --history FOLDER --name erin --label erin-1 \\
-        --directory '{"alice": 2147483649}' [--data FOLDER]
+        --directory '{"alice": 2147483649}' --group ID [--data FOLDER]
 
 It talks until SIGTERM, then catches up and ends. The directory gives the user ids of those it talks to.
 """
@@ -14,7 +14,7 @@ import random
 import signal
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -44,6 +44,7 @@ class Participant:
         client: Client,
         recorder: Recorder,
         directory: Mapping[str, int],
+        group: str,
         rng: random.Random,
         before: Iterable[Event] = (),
     ) -> None:
@@ -51,6 +52,7 @@ class Participant:
         self._recorder = recorder
         self._rng = rng
         self._peers = {ids.direct(client.user_id, user): name for name, user in directory.items()}
+        self._group = group
         self._outstanding = 0
         self._n = 0
         self._shown: dict[str, set[int]] = defaultdict(set)
@@ -64,7 +66,7 @@ class Participant:
 
     @property
     def conversations(self) -> list[str]:
-        return [ids.LOBBY, *self._peers]
+        return [ids.LOBBY, self._group, *self._peers]
 
     async def declare_starts(self) -> None:
         """What is in the logs by now need not be shown, unless a run before this one has said where it starts."""
@@ -97,8 +99,13 @@ class Participant:
                 with trio.move_on_after(self._rng.uniform(0.5, 1.5) * pause_s):
                     await stop.wait()
 
+    def _next_n(self) -> int:
+        """A number above all that this device has used, in earlier runs too."""
+        self._n = max(self._n + 1, time.monotonic_ns())
+        return self._n
+
     async def _send(self, conversation: str) -> None:
-        n = self._n = max(self._n + 1, time.monotonic_ns())
+        n = self._next_n()
         text = f"{self._recorder.user} {self._recorder.device} {n}" + "." * self._rng.choice((0, 0, 100))
         to = self._rng.choice((conversation, self._peers.get(conversation, conversation)))
         self._recorder.send(conversation, n, text)
@@ -114,6 +121,28 @@ class Participant:
         finally:
             self._outstanding -= 1
 
+    async def invite(self, name: str) -> None:
+        await self._change("joining", "join", name, self._client.group(self._group).invite(name))
+
+    async def kick(self, name: str) -> None:
+        await self._change("leaving", "leave", name, self._client.group(self._group).kick(name))
+
+    async def leave(self) -> None:
+        await self._change("leaving", "leave", self._recorder.user, self._client.group(self._group).leave())
+
+    async def _change(self, before: str, after: str, member: str, change: Awaitable[None]) -> None:
+        """Change who takes part in the group."""
+        n = self._next_n()
+        self._recorder.record(before, conversation=self._group, n=n, member=member)
+        try:
+            await change
+        except Refused as refused:
+            self._recorder.record("nack", n=n, text=str(refused))
+        except CimError as error:
+            self._recorder.record("unknown", n=n, text=str(error))
+        else:
+            self._recorder.record(after, conversation=self._group, n=n, member=member)
+
     async def catch_up(self, timeout_s: float = CAUGHT_UP_S) -> None:
         """Read every log again, and wait until all that stands there is shown; write down both, in time or not."""
         since = time.monotonic_ns()
@@ -124,6 +153,8 @@ class Participant:
                 self._recorder.history(conversation, 1, begun, map(_stored, found))
                 start = self._starts.get(conversation, 0)
                 owed = {message.seq for message in found if message.seq > start and not self._is_mine(message)}
+                if conversation == self._group and owed:
+                    owed = {max(owed)}  # One may read what was said while one was away, and need not be shown it.
                 while not owed <= self._shown[conversation]:
                     await trio.sleep(0.02)
         self._recorder.record("final", since=since)
@@ -150,6 +181,7 @@ async def participant(
     name: str,
     label: str,
     directory: Mapping[str, int],
+    group: str,
     seed: int,
     data_dir: Path | None = None,
 ) -> AsyncIterator[Participant]:
@@ -160,7 +192,7 @@ async def participant(
         recorder = Recorder(stream, name, label)
         recorder.record("resume" if before else "begin")
         async with connect(route, name=name, password=PASSWORD, register=True, data_dir=data_dir) as client:
-            made = Participant(client, recorder, directory, random.Random(f"{seed} {label}"), before)
+            made = Participant(client, recorder, directory, group, random.Random(f"{seed} {label}"), before)
             await made.declare_starts()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(made.listen)
@@ -182,7 +214,8 @@ async def main(options: argparse.Namespace) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(wait_for_the_end)
         async with participant(
-            options.route, options.history, options.name, options.label, directory, options.seed, options.data
+            options.route, options.history, options.name, options.label, directory, options.group, options.seed,
+            options.data,
         ) as made:  # fmt: skip
             await made.talk(stop)
             await made.catch_up()
@@ -195,6 +228,7 @@ if __name__ == "__main__":
     parser.add_argument("--name", required=True)
     parser.add_argument("--label", required=True)
     parser.add_argument("--directory", required=True)
+    parser.add_argument("--group", required=True)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--seed", type=int, default=1)
     trio.run(main, parser.parse_args())

@@ -8,6 +8,7 @@ fault has ended and all sends are settled, every device has 10 s to catch up; th
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -17,9 +18,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import trio
 
@@ -35,6 +37,9 @@ from tests.system.cluster import Cluster
 DEVICES = [("alice", "alice-1"), ("alice", "alice-2"), ("bob", "bob-1"), ("carol", "carol-1")]
 PROGRAM = "dave"
 """A user whose client is a program of its own and gets killed too."""
+
+FOUNDER, GUEST = "alice", "carol"
+"""Who owns the group, and who comes and goes there; the others are members all the time."""
 
 USERS = sorted({name for name, _ in DEVICES} | {PROGRAM})
 CHILDREN = ("s1", "s2", "route", "redis")
@@ -53,14 +58,24 @@ STALLED_S = (11.0, 14.0)
 LONG_S = 60.0
 
 
+class World(NamedTuple):
+    """Who there is: name -> user id, and the id of the group."""
+
+    directory: dict[str, int]
+    group: str
+
+    def others(self, name: str) -> dict[str, int]:
+        return {other: user for other, user in self.directory.items() if other != name}
+
+
 class Program:
     """A client as a process, with a data folder."""
 
-    def __init__(self, cluster: Cluster, folder: Path, directory: Mapping[str, int], seed: int) -> None:
+    def __init__(self, cluster: Cluster, folder: Path, world: World, seed: int) -> None:
         self._command = [
             sys.executable, "-m", "tests.faults.clients", "--route", cluster.route, "--history", str(folder),
-            "--name", PROGRAM, "--label", f"{PROGRAM}-1", "--directory", json.dumps(others(directory, PROGRAM)),
-            "--data", str(folder / "data"), "--seed", str(seed),
+            "--name", PROGRAM, "--label", f"{PROGRAM}-1", "--directory", json.dumps(world.others(PROGRAM)),
+            "--group", world.group, "--data", str(folder / "data"), "--seed", str(seed),
         ]  # fmt: skip
         self._process = subprocess.Popen(self._command)
 
@@ -148,51 +163,64 @@ def _lives(pid: int) -> bool:
         return False
 
 
-def others(directory: Mapping[str, int], name: str) -> dict[str, int]:
-    return {other: user for other, user in directory.items() if other != name}
+async def found_world(cluster: Cluster, folder: Path) -> World:
+    """An account for everybody and a group; and it is written down who takes part in what.
 
-
-async def enrol(cluster: Cluster) -> dict[str, int]:
-    """An account for everybody: name -> user id."""
+    Every entry of the lobby and of the direct conversations is a message that somebody records.
+    """
     directory: dict[str, int] = {}
     for name in USERS:
         async with connect(cluster.route, name=name, password=PASSWORD, register=True) as client:
             directory[name] = client.user_id
-    return directory
-
-
-def declare(folder: Path, directory: Mapping[str, int]) -> None:
-    """Who takes part in what; every entry of these logs is a message that somebody records."""
     with (folder / "members.jsonl").open("w") as stream:
-        recorder = Recorder(stream, "", "")
+        recorder = Recorder(stream, FOUNDER, "founder")
         recorder.record("members", conversation=ids.LOBBY, complete=True)
-        for name in USERS:
-            for other in USERS[USERS.index(name) + 1 :]:
-                conversation = ids.direct(directory[name], directory[other])
-                recorder.record("members", conversation=conversation, members=(name, other), complete=True)
+        for name, other in itertools.combinations(USERS, 2):
+            conversation = ids.direct(directory[name], directory[other])
+            recorder.record("members", conversation=conversation, members=(name, other), complete=True)
+        async with connect(cluster.route, name=FOUNDER, password=PASSWORD) as founder:
+            group = await founder.create_group("ops", members=[name for name in USERS if name not in (FOUNDER, GUEST)])
+        for n, name in enumerate(USERS):
+            if name != GUEST:
+                recorder.record("join", conversation=group.id, n=n, member=name)
+    return World(directory, group.id)
+
+
+async def come_and_go(founder: Participant, guest: Participant, rng: random.Random, stop: trio.Event) -> None:
+    """The guest is invited, and kicked or leaves, one change after the other."""
+    inside = False
+    while not stop.is_set():
+        if inside:
+            await (guest.leave() if rng.random() < 0.5 else founder.kick(GUEST))
+        else:
+            await founder.invite(GUEST)
+        inside = not inside
+        with trio.move_on_after(rng.uniform(0.1, 1.5)):
+            await stop.wait()
 
 
 async def hunt(cluster: Cluster, folder: Path, seconds: float, seed: int) -> Counter[str]:
     """Let everybody talk through `seconds` of faults; returns the faults. The history is in the folder."""
-    directory = await enrol(cluster)
-    declare(folder, directory)
-    program = Program(cluster, folder, directory, seed)
+    world = await found_world(cluster, folder)
+    program = Program(cluster, folder, world, seed)
     try:
         async with AsyncExitStack() as stack:
-            talking: list[Participant] = []
+            talking: dict[str, Participant] = {}
             for name, label in DEVICES:
-                people = participant(cluster.route, folder, name, label, others(directory, name), seed)
-                talking.append(await stack.enter_async_context(people))
+                people = participant(cluster.route, folder, name, label, world.others(name), world.group, seed)
+                talking[label] = await stack.enter_async_context(people)
             faults = Faults(cluster, program, random.Random(seed), seconds)
             stop = trio.Event()
             async with trio.open_nursery() as nursery:
-                for device in talking:
+                for device in talking.values():
                     nursery.start_soon(device.talk, stop)
+                founder, guest = talking[f"{FOUNDER}-1"], talking[f"{GUEST}-1"]
+                nursery.start_soon(come_and_go, founder, guest, random.Random(seed + 1), stop)
                 await faults.run()
                 stop.set()
             await program.finish()
             async with trio.open_nursery() as nursery:
-                for device in talking:
+                for device in talking.values():
                     nursery.start_soon(device.catch_up)
     finally:
         program.stop()
