@@ -16,8 +16,11 @@ def settle(judgement: Judgement) -> None:
     for conversation in seqs:
         _whole(judgement, conversation, seqs[conversation])
     _shown(judgement, seqs)
+    read_at: dict[str, Event] = {}
     for event in judgement.histories:
         _kept(judgement, event, seqs.get(event.conversation, []))
+        read_at[event.conversation] = max(event, read_at.get(event.conversation, event), key=lambda read: read.since)
+    _fired(judgement, read_at)
 
 
 def _answers(judgement: Judgement) -> None:
@@ -26,6 +29,15 @@ def _answers(judgement: Judgement) -> None:
         judgement.steps += 1
         if sent.nacked is not None and sent.seq:
             judgement.find("nacked", sent, "Refused for good, and stored.", sent.event, sent.nacked, sent.proof)
+
+
+def _fired(judgement: Judgement, read_at: dict[str, Event]) -> None:
+    """What was scheduled stands in its log when that is read after its time."""
+    for sent in judgement.sends.values():
+        judgement.steps += 1
+        read = read_at.get(sent.event.conversation)
+        if sent.scheduled is not None and not sent.seq and read is not None and sent.scheduled.since <= read.since:
+            judgement.find("lost", sent, "Scheduled, and never sent.", sent.event, sent.scheduled)
 
 
 def _order(judgement: Judgement) -> None:

@@ -11,6 +11,7 @@ nanoseconds. Every event says who recorded it (`user`, `device`); fields that ar
 - `start` (conversation, seq): the device need not show what stands at or below `seq`; without it, it must show all.
 - `send` (conversation, n, text, id, unordered): before the first byte leaves.
 - `ack` (conversation, n, seq, id): that send is durable, at `seq`.
+- `scheduled` (n, since): the cluster has taken that send over, and will have done it by `since`.
 - `nack` (n): the send, join or leave was refused: it never was and never will be.
 - `retry`, `unknown` (n): nothing is known of it: asked to try later, no answer in time, given up.
 - `joining`, `leaving` (conversation, n, member): before a join, an invitation, a leave or a kick is asked for.
@@ -18,7 +19,7 @@ nanoseconds. Every event says who recorded it (`user`, `device`); fields that ar
 - `receive` (conversation, seq, id, sender, text): the device shows a message.
 - `entry` (conversation, seq): `seq` is taken by something that is no message.
 - `edit` (conversation, seq, text): before a change is asked for: that message may have this text as well.
-- `recall` (conversation, seq): before a recall is asked for: that message may be missing.
+- `recall` (conversation, seq): before a recall is asked for: that message may be missing, or without a text.
 - `expire` (conversation, seq): retention may have removed what stands at or below `seq`.
 - `history` (conversation, seq, since, entries): a read of the log from `seq` to its head, asked for at `since`.
 - `final` (since): the end of observation: the device has caught up with all that was known at `since`.

@@ -41,6 +41,7 @@ class Sent:
     """The first event that shows that it is stored."""
 
     acked: Event | None = None
+    scheduled: Event | None = None
     nacked: Event | None = None
 
 
@@ -152,6 +153,11 @@ class Judgement:
         self._place(sent, event.id, event.conversation, event.seq, event)
         sent.acked = sent.acked or event
 
+    def _scheduled(self, event: Event) -> None:
+        sent = self.sends.get((event.user, event.device, event.n))
+        if sent is not None:
+            sent.scheduled = event
+
     def _nack(self, event: Event) -> None:
         self.members.take(event)
         sent = self.sends.get((event.user, event.device, event.n))
@@ -203,7 +209,7 @@ class Judgement:
             self.find("invented", stored.id, f"Nobody sent {stored.id} ({stored.text}).", event)
         else:
             where = f"{event.conversation}:{stored.seq}"
-            if stored.text != sent.event.text and stored.text not in self._edits[event.conversation, stored.seq]:
+            if stored.text != sent.event.text and not self._changed(event.conversation, stored):
                 self.find("altered", sent, f"{where} is not what was sent.", sent.event, event)
             if stored.sender != sent.event.user:
                 self.find("misattributed", sent, f"{where} is shown as from {stored.sender}.", sent.event, event)
@@ -212,6 +218,11 @@ class Judgement:
                 self.find("foreign", (event.user, sent), sentence, sent.event, event)
         self._place(sent, stored.id, event.conversation, stored.seq, event)
         return sent
+
+    def _changed(self, conversation: str, stored: Stored) -> bool:
+        """Whether a message may have that text by an edit or a recall."""
+        edits = self._edits.get((conversation, stored.seq), ())
+        return stored.text in edits or (stored.text == "" and stored.seq in self.recalled[conversation])
 
     def _place(self, sent: Sent | None, message_id: str, conversation: str, seq: int, proof: Event) -> None:
         """An event says which message stands at a seq."""
@@ -247,6 +258,7 @@ _HANDLERS: dict[str, Callable[[Judgement, Event], None]] = {
     "start": Judgement._start,
     "send": Judgement._send,
     "ack": Judgement._ack,
+    "scheduled": Judgement._scheduled,
     "nack": Judgement._nack,
     "receive": Judgement._receive,
     "history": Judgement._history,

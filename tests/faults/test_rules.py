@@ -140,6 +140,25 @@ def test_an_edited_message_may_have_either_text() -> None:
     assert story.add("receive", ("bob", "b3"), text="other", **fields).found == {"altered"}
 
 
+def test_a_recalled_message_may_be_without_its_text() -> None:
+    story = both().send(1).ack(1, 1)
+    fields = {"seq": 1, "id": "alice:1", "sender": "alice", "text": ""}
+    assert Story("alice", "bob").send(1).ack(1, 1).add("receive", BOB, **fields).found == {"altered"}
+    assert story.add("recall", ALICE, seq=1).add("receive", BOB, **fields).found == set()
+
+
+def test_what_was_scheduled_is_sent() -> None:
+    def story() -> Story:
+        return both().send(1).add("scheduled", ALICE, n=1, since=10)
+
+    assert story().add("final", BOB).found == set()
+    assert story().add("history", BOB, since=9).found == set()
+    assert story().add("history", BOB, since=10).found == {"lost"}
+    entries = (Stored(1, "sched:1", "alice", "alice 1"),)
+    assert story().show(1, 1).add("history", BOB, since=10, entries=entries).found >= {"divergent"}
+    assert story().add("history", BOB, since=10, entries=entries).found == set()
+
+
 def test_a_read_of_the_log_shows_what_was_known_before_it_began() -> None:
     story = both().send(1).ack(1, 1).show(1, 1)
     before = story.time - 2
