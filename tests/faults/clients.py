@@ -9,13 +9,13 @@ It talks until SIGTERM, then catches up and ends. The directory gives the user i
 """
 
 import argparse
+import contextlib
 import json
 import random
 import signal
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import trio
@@ -55,6 +55,7 @@ class Participant:
         self._group = group
         self._outstanding = 0
         self._n = 0
+        self._revisable: list[int] = []
         self._shown: dict[str, set[int]] = defaultdict(set)
         self._starts: dict[str, int] = {}
         for event in before:
@@ -62,7 +63,6 @@ class Participant:
                 self._starts[event.conversation] = event.seq
             elif event.kind == "receive":
                 self._shown[event.conversation].add(event.seq)
-        self.acknowledged = 0
 
     @property
     def conversations(self) -> list[str]:
@@ -95,7 +95,9 @@ class Participant:
             while not stop.is_set():
                 for _ in range(min(self._rng.choice((1, 1, 1, 4)), MOST_OUTSTANDING - self._outstanding)):
                     self._outstanding += 1
-                    nursery.start_soon(self._send, self._rng.choice(self.conversations))
+                    revises = self._revisable and self._rng.random() < 0.05
+                    action = self._revise if revises else self._send
+                    nursery.start_soon(action)
                 with trio.move_on_after(self._rng.uniform(0.5, 1.5) * pause_s):
                     await stop.wait()
 
@@ -104,7 +106,8 @@ class Participant:
         self._n = max(self._n + 1, time.monotonic_ns())
         return self._n
 
-    async def _send(self, conversation: str) -> None:
+    async def _send(self) -> None:
+        conversation = self._rng.choice(self.conversations)
         n = self._next_n()
         text = f"{self._recorder.user} {self._recorder.device} {n}" + "." * self._rng.choice((0, 0, 100))
         to = self._rng.choice((conversation, self._peers.get(conversation, conversation)))
@@ -117,7 +120,23 @@ class Participant:
             self._recorder.record("unknown", n=n, text=str(error))
         else:
             self._recorder.ack(receipt.conversation, n, receipt.seq, receipt.client_msg_id)
-            self.acknowledged += 1
+            if conversation == self._group:
+                self._revisable.append(receipt.seq)
+        finally:
+            self._outstanding -= 1
+
+    async def _revise(self) -> None:
+        """Edit or recall a message of one's own in the group. The other logs hold nothing but messages."""
+        seq = self._rng.choice(self._revisable)
+        try:
+            with contextlib.suppress(CimError):  # Done or not: from here on either is right.
+                if self._rng.random() < 0.7:
+                    text = f"edited {self._next_n()}"
+                    self._recorder.record("edit", conversation=self._group, seq=seq, text=text)
+                    await self._client.edit(self._group, seq, text)
+                else:
+                    self._recorder.record("recall", conversation=self._group, seq=seq)
+                    await self._client.recall(self._group, seq)
         finally:
             self._outstanding -= 1
 
@@ -174,7 +193,7 @@ def _stored(message: Message) -> Stored:
     return Stored(message.seq, message.client_msg_id, message.sender, message.text)
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def participant(
     route: str,
     folder: Path,
