@@ -1,12 +1,13 @@
 """One chat session: typed lines to the SDK, messages and events to the screen.
 
-Five tasks around one `Screen`, which only trio's thread touches:
+Six tasks around one `Screen`, which only trio's thread touches:
 
 ==========  ============================================================================
 type        typed lines -> actions; ends the session at the end of input or at `:q!`
 post        queued messages -> SDK, one after the other, so that they keep their order
 receive     messages -> printed lines
 watch       events -> settled messages, connection state
+mark        what is on the screen -> read marks, once a second
 tick        once a second: the countdown in the toolbar
 ==========  ============================================================================
 
@@ -44,6 +45,9 @@ MAX_QUERIES = 4
 ANSWER_TIMEOUT_S = 10.0
 """What a command may wait for the cluster."""
 
+MARK_EVERY_S = 1.0
+"""How often what was shown is marked as read."""
+
 PROMPT_SETTLE_S = 1.0
 PIPE_SETTLE_S = 30.0
 """How long messages under way are waited for at the end: a prompt shows the state, a pipe has no other chance."""
@@ -72,6 +76,7 @@ class Session:
         self._queries = 0
         self._backlog = _Backlog()
         self._peers: dict[str, str] = {}
+        self._read: dict[str, int] = {}
 
     async def run(self) -> None:
         self._screen.connection = Connection(self._me.state, self._me.server)
@@ -81,12 +86,15 @@ class Session:
             nursery.start_soon(self._watch, nursery.cancel_scope)
             nursery.start_soon(self._receive)
             nursery.start_soon(self._post)
+            nursery.start_soon(self._mark)
             nursery.start_soon(self._tick)
             await self._type(nursery)
             await self._settle()
+            with trio.move_on_after(PROMPT_SETTLE_S):
+                await self._mark_read()
             nursery.cancel_scope.cancel()
 
-    # the five tasks
+    # the six tasks
 
     async def _type(self, nursery: trio.Nursery) -> None:
         async for line in self._console.lines():
@@ -117,6 +125,7 @@ class Session:
 
     async def _receive(self) -> None:
         async for message in self._me.messages():
+            self._read[message.conversation] = message.seq
             if message.conversation == ids.LOBBY:
                 if self._backlog.shown(message.seq):
                     continue
@@ -130,6 +139,20 @@ class Session:
             await self._print_settled(self._told(event))
         self.failure = ", ".join(filter(None, [self._screen.connection_state(), self._screen.farewell()]))
         session.cancel()
+
+    async def _mark(self) -> None:
+        while True:
+            await trio.sleep(MARK_EVERY_S)
+            await self._mark_read()
+
+    async def _mark_read(self) -> None:
+        """What has been shown is read; a mark that cannot be moved now is moved later, with newer ones."""
+        read, self._read = self._read, {}
+        for conversation, seq in read.items():
+            try:
+                await self._me.mark_read(conversation, seq)
+            except CimError:
+                self._read = {conversation: seq, **self._read}
 
     async def _tick(self) -> None:
         while True:
@@ -147,6 +170,7 @@ class Session:
             await self._note(f"the last lines of the lobby are not available: {error or 'no answer'}", "note.failed")
             return
         if last:
+            self._read[ids.LOBBY] = last[-1].seq
             self._backlog = _Backlog(last[0].seq, last[-1].seq)
         for message in last:
             await self._console.show(self._received(message))

@@ -4,6 +4,7 @@
 `@say NAME TEXT`     someone writes (both with Python's escapes; a `~` before the name: unverified)
 `@whisper NAME TEXT` the same in private
 `@replay A B`        the lobby's messages A to B are delivered
+`@marks`             someone says which read marks there are
 `@away`              the connection is lost; SIGUSR1 brings it back and stores what waits
 `@refuse`            this message is refused
 `@close`             the connection ends for good
@@ -22,7 +23,7 @@ from typing import Any, cast
 
 import trio
 
-from cim_client.errors import Refused
+from cim_client.errors import Refused, Unavailable
 from cim_client.terminal.program import Connect, run
 from cim_client.types import Event, Message
 from cim_common.wire.codes import Code
@@ -48,6 +49,7 @@ class Client:
         self._seq = 40
         self._posts = 0
         self._waiting: list[str] = []
+        self._marks: dict[str, int] = {}
         self._messages_in, self._messages_out = trio.open_memory_channel[Message](1_000)
         self._events_in, self._events_out = trio.open_memory_channel[Event](1_000)
         self._events_in.send_nowait(Event("connection", "connected", "s1"))
@@ -68,6 +70,8 @@ class Client:
                 first, last = rest.split()
                 for seq in range(int(first), int(last) + 1):
                     self._messages_in.send_nowait(message("bob", f"earlier {seq}", seq))
+            case "@marks":
+                self._say("marks", repr(self._marks), "lobby")
             case "@refuse":
                 self._events_in.send_nowait(Event("failed", client_msg_id=client_msg_id, code=Code.NO_SUCH_USER))
                 return client_msg_id
@@ -93,6 +97,12 @@ class Client:
         await trio.lowlevel.checkpoint()
         for seq in (40, 39, 38):
             yield message("bob", f"earlier {seq}", seq)
+
+    async def mark_read(self, conversation: str, seq: int) -> None:
+        await trio.lowlevel.checkpoint()
+        if self.state != "connected":
+            raise Unavailable(Code.NO_SERVER)
+        self._marks[conversation] = seq
 
     async def online(self) -> list[str]:
         await trio.lowlevel.checkpoint()

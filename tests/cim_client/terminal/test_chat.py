@@ -1,6 +1,9 @@
 """Where the history ends and new messages begin."""
 
+import time
 from typing import Any
+
+from tests.cim_client.terminal.conftest import DEADLINE_S
 
 
 def test_what_the_history_showed_is_not_shown_again(chat: Any) -> None:
@@ -23,3 +26,19 @@ def test_private_messages_are_never_taken_for_old_ones(chat: Any) -> None:
     chat.type("@whisper bob one\r@whisper bob two\r")
     screen = chat.until("bob → me: two")
     assert "bob → me: one" in screen
+
+
+def test_what_is_on_the_screen_is_read_also_when_the_line_was_away(chat: Any, reconnect: Any) -> None:
+    chat.type("@whisper bob one\r@away\r")
+    chat.until("reconnecting")
+    chat.type("@say bob two\r")
+    chat.until("bob: two")
+    reconnect(chat)
+    chat.until("connected to s2")
+    deadline = time.monotonic() + DEADLINE_S
+    while "'d-1-2': 41" not in chat.text():  # written once a second, so it may take a second look
+        assert time.monotonic() < deadline, chat.text()
+        chat.type("@marks\r")
+        chat.until(lambda screen: "marks: {" in screen)
+        time.sleep(0.2)
+    assert "'lobby': 4" in chat.text()
