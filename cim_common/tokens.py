@@ -7,7 +7,8 @@ signed, not hidden. Each carries its own end (Unix seconds), compared with the l
 =========  ======================  =========  =====================================================
 purpose    says                    lives      used by
 =========  ======================  =========  =====================================================
-connect    user, name, device      5 minutes  a client, in the first frame to an IM server
+connect    user, name, device,     5 minutes  a client, in the first frame to an IM server
+           version
 session    user, device, version   30 days    a client, for route's HTTP API and the next login
 internal   nothing                 1 minute   route and IM servers, for calls to each other
 =========  ======================  =========  =====================================================
@@ -40,11 +41,12 @@ class TokenExpired(Exception):
 
 
 class ConnectClaims(NamedTuple):
-    """Whose connection it is: the user's id and canonical name, and the device."""
+    """Whose connection it is: the user's id and canonical name, the device, and the version of its login."""
 
     user: int
     name: str
     device: str
+    version: int
 
 
 class SessionClaims(NamedTuple):
@@ -75,8 +77,8 @@ class Tokens:
 
     def read_connect(self, token: str) -> ConnectClaims:
         """Raises TokenForged or TokenExpired."""
-        user, name, device = self._read(self._connect, token, (int, str, str))
-        return ConnectClaims(user, name, device)
+        user, name, device, version = self._read(self._connect, token, (int, str, str, int))
+        return ConnectClaims(user, name, device, version)
 
     def session(self, user: int, device: str, version: int, ttl_s: float = SESSION_TTL_S) -> str:
         return self._sign(self._session, (user, device, version), ttl_s)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from cim_common import __version__
 from cim_common.registry import Registry
 from cim_common.tokens import Tokens
-from cim_route import accounts, groups, health, history, legacy, login, messages, presence, problems
+from cim_route import accounts, devices, groups, health, history, legacy, login, messages, presence, problems
 from cim_route.attempts import Attempts
 from cim_route.body import JsonRequest
 from cim_route.parts import Accepts, Parts
@@ -60,7 +60,7 @@ def create_app(
         static_folder=None,
     )
     problems.install(app)
-    for module in (accounts, login, messages, history, groups, presence, health):
+    for module in (accounts, login, devices, messages, history, groups, presence, health):
         app.register_api(module.blueprint(parts))
     if settings.legacy:
         app.register_blueprint(legacy.blueprint(parts))

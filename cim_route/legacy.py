@@ -186,7 +186,7 @@ class _Calls:
             return INVALID
         session = self._parts.store.run(sessions.of_user(user)).get(arrivals.DEVICE)
         if session is not None and not self._provably_alive(user):
-            self._parts.store.run(sessions.release(user, arrivals.DEVICE, session, True))
+            self._parts.store.run(sessions.release(user, arrivals.DEVICE, session, True, _now_ms()))
         return SUCCESS
 
     def _live_server(self, session: sessions.Session | None) -> Server | None:

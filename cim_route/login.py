@@ -6,12 +6,14 @@ from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, Field
 
 from cim_common import ids
-from cim_common.store import accounts
+from cim_common.store import accounts, devices
 from cim_common.store.accounts import Account, Login
+from cim_common.store.devices import OTHER_DOORS
 from cim_common.tokens import ConnectClaims, expires_at
 from cim_common.wire.codes import Code
 from cim_route.accounts import canonical
 from cim_route.auth import SECURITY, bearer, signed_in
+from cim_route.devices import now_ms
 from cim_route.parts import Parts
 from cim_route.placement import NoServer
 from cim_route.problems import Problem
@@ -19,8 +21,6 @@ from cim_route.problems import Problem
 log = structlog.get_logger()
 
 NO_SERVER_RETRY_S = 2.0
-OTHER_DOORS = frozenset(("http", "legacy"))
-"""Device ids under which the store keeps what HTTP calls and legacy clients send."""
 
 
 class LoginBody(BaseModel):
@@ -64,10 +64,10 @@ def blueprint(parts: Parts) -> APIBlueprint:
             found, device = _by_password(parts, body)
         return _answer(parts, found, device, body.exclude)
 
-    @bp.post("/logout", summary="End this device's token", security=SECURITY, responses={204: None})
+    @bp.post("/logout", summary="End this device's token, and its connection", security=SECURITY, responses={204: None})
     def logout() -> tuple[str, int]:
         found, device = signed_in(parts)
-        parts.store.run(accounts.logout(found.account.id, device))
+        parts.store.run(devices.logout(found.account.id, device, now_ms(), connected_once=False))
         return "", 204
 
     return bp
@@ -133,7 +133,7 @@ def _answer(parts: Parts, found: Login, device: str, exclude: list[str]) -> dict
     except NoServer as error:
         raise Problem(Code.NO_SERVER, after_s=NO_SERVER_RETRY_S) from error
     token = parts.tokens.session(account.id, device, found.version)
-    connect_token = parts.tokens.connect(ConnectClaims(account.id, account.name, device))
+    connect_token = parts.tokens.connect(ConnectClaims(account.id, account.name, device, found.version))
     log.debug("logged_in", user=account.id, device=device, server=server.id)
     return LoggedIn(
         user_id=str(account.id),

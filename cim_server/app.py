@@ -33,11 +33,12 @@ from cim_common.wire.messages import GoAway
 from cim_server import http, status
 from cim_server.answers import Part
 from cim_server.anti_entropy import AntiEntropy
-from cim_server.audit import Audit, supersede
+from cim_server.audit import Audit, log_out, supersede
 from cim_server.budgets import Budgets
 from cim_server.channel import AddressLimit, Channel, Listener
 from cim_server.commit import CommitWorker
 from cim_server.conversations import Conversations
+from cim_server.devices import DeviceRequests
 from cim_server.legacy import LegacyDoor
 from cim_server.presence import PresenceDoor
 from cim_server.pump import Pump
@@ -89,8 +90,9 @@ class App:
         self.commit = CommitWorker(
             self.pump, self.commit_link, GroupCommit(self.ref, self.liveness.is_dead), self.clock, self._applied
         )
-        self.sessions = Sessions(self.pump, self.commit_link, self.ref)
-        self.audit = Audit(self.read_link, self.sessions)
+        self.sessions = Sessions(self.pump, self.commit_link, self.clock, self.ref)
+        self.audit = Audit(self.pump, self.read_link, self.clock, self.sessions)
+        self.sessions.on_refused = self.audit.check
         self.legacy = LegacyDoor(self.pump, self.read_link, self.commit_link, self.clock, self.sessions, self.ref)
         self.conversations = Conversations(self.pump, self.read_link, self.ref, self.legacy.deliver)
         self.legacy.conversations = self.conversations
@@ -106,6 +108,7 @@ class App:
             Reads(self.read_link),
             receipts,
             presence,
+            DeviceRequests(self.read_link, self.clock, self.sessions, self.liveness, self.ref),
         ]
         self.requests = Requests(
             self.pump, self.read_link, self.commit_link, self.commit, self.clock, self.sessions, self.conversations,
@@ -137,9 +140,8 @@ class App:
         for whisper in doorbell.whispers:
             self.conversations.signal(whisper.conversation, whisper.user, whisper.frame)
         for takeover in doorbell.takeovers:
-            holder = self.sessions.get(takeover.user, takeover.device)
-            if holder is not None and holder.record.connection == takeover.connection:
-                supersede(holder)
+            end = log_out if takeover.logged_out else supersede
+            self.sessions.end(takeover.user, takeover.device, takeover.connection, end)
         for changed in doorbell.lists:
             for session in self.sessions.of_user(changed.user):
                 session.channel.door.list_changed(session, changed.version)
@@ -198,6 +200,7 @@ class App:
                 self._register(server)
                 nursery.start_soon(self._report_load)
                 self.anti_entropy.start()
+                self.audit.start()
                 self.retention.start()
                 self._serving = True
                 log.info("serving", id=server.id, tcp=f"{settings.host}:{port}", legacy=settings.legacy)

@@ -1,70 +1,96 @@
-"""The audit: sessions here compared with the store, after doorbells may have been lost (I9).
+"""The audit: sessions here compared with the store, and noted there as in use.
 
-Doorbells also say that a device has logged in elsewhere and that a user's conversation list has moved on. When
-the push stream had to be made anew, or more came than it keeps, or this server was taken for dead for a while,
-every session is checked once: an older connection so receives at most one round longer (I15), and no new
-conversation goes unnoticed.
+Doorbells also say that a device has logged in elsewhere or was logged out, and that a user's conversation list has
+moved on. When the push stream had to be made anew, or more came than it keeps, or this server was taken for dead for a
+while, every session is checked (I9): an older connection so receives at most one round longer (I15), and no new
+conversation goes unnoticed. So is a session whose cursors were refused: another one must hold its device.
+
+Apart from that each session is checked every two minutes. The same call notes when its device was last in use, so
+that what a killed server leaves behind tells that too.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
-from cim_common.store import keys
+from cim_common.store import sessions as store
+from cim_common.store.clock import StoreClock
 from cim_common.store.flow import Flow
+from cim_common.store.sessions import Standing
+from cim_common.wire.codes import Code
+from cim_server.pump import Pump
 from cim_server.redis_link import RedisLink
 from cim_server.sessions import Session, Sessions
 
-CHECKED_AT_ONCE = 500
-
-
-class Found(NamedTuple):
-    """What the store says of a session: who holds its device, and the version of its user's list."""
-
-    session: Session
-    holder: bytes | None
-    version: int
+CHECKED_AT_ONCE = 200
+EVERY_S = 120.0
 
 
 class Audit:
     """Compares, and tells the doors what they have missed."""
 
-    def __init__(self, link: RedisLink, sessions: Sessions) -> None:
+    def __init__(self, pump: Pump, link: RedisLink, clock: StoreClock, sessions: Sessions) -> None:
+        self._pump = pump
         self._link = link
+        self._clock = clock
         self._sessions = sessions
         self._running = False
+
+    def start(self) -> None:
+        self._pump.timers.after(EVERY_S, self._tick)
+
+    def _tick(self) -> None:
+        self.run_now()
+        self._pump.timers.after(EVERY_S, self._tick)
 
     def run_now(self) -> None:
         """Check every session, unless a check is running or the store is away."""
         if not self._running and self._link.up:
             self._running = True
-            self._link.run(self._flow(), self._finished)
+            self._link.run(self._flow(self._sessions.all()), self._finished)
 
-    def _flow(self) -> Flow[list[Found]]:
-        found: list[Found] = []
-        everyone = self._sessions.all()
-        for start in range(0, len(everyone), CHECKED_AT_ONCE):
-            part = everyone[start : start + CHECKED_AT_ONCE]
-            holders = yield [("HGET", keys.sessions(session.user), session.device) for session in part]
-            versions = yield [("ZSCORE", keys.conversations(session.user), "#") for session in part]
-            found.extend(
-                Found(session, holder, int(float(version or 0)))
-                for session, holder, version in zip(part, holders, versions, strict=True)
-            )
+    def check(self, session: Session) -> None:
+        """Check one session."""
+        self._link.run(self._flow([session]), self._act)
+
+    def _flow(self, sessions: Sequence[Session]) -> Flow[list[tuple[Session, Standing]]]:
+        found: list[tuple[Session, Standing]] = []
+        for start in range(0, len(sessions), CHECKED_AT_ONCE):
+            part = [session for session in sessions[start : start + CHECKED_AT_ONCE] if _counts(session)]
+            asked = [(session.user, session.device, session.record) for session in part]
+            standings = yield from store.seen(asked, self._clock.now_ms())
+            found.extend(zip(part, standings, strict=True))
         return found
 
     def _finished(self, outcome: Any) -> None:
         self._running = False
+        self._act(outcome)
+
+    def _act(self, outcome: Any) -> None:
         if not isinstance(outcome, list):
             return
-        for session, holder, version in outcome:
-            if not session.channel.open:
+        for session, standing in outcome:
+            if not _counts(session):
                 continue
-            if holder is not None and holder != str(session.record).encode():
+            session.receipts = standing.receipts
+            if session.version not in (None, standing.version):
+                log_out(session)
+            elif standing.holder not in ("", str(session.record)):
                 supersede(session)
-            elif version > session.list_version:
-                session.channel.door.list_changed(session, version)
+            elif standing.list_version > session.list_version:
+                session.channel.door.list_changed(session, standing.list_version)
+
+
+def _counts(session: Session) -> bool:
+    return session.channel.open and not session.held_by_other
 
 
 def supersede(session: Session) -> None:
     """Another connection holds the device now (I15)."""
     session.held_by_other = True
     session.channel.door.superseded(session)
+
+
+def log_out(session: Session) -> None:
+    """The device was logged out: its connection ends, and does not come back by itself."""
+    session.held_by_other = True
+    session.channel.close(Code.LOGGED_OUT)

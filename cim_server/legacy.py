@@ -79,8 +79,9 @@ class LegacyDoor:
             channel.enqueue(legacy.PONG_FRAME)
         elif type(event) is LegacyLogin and channel.session is None and channel not in self._logging_in:
             self._logging_in.add(channel)
-            flow = self._login(event, LegacySession(channel, event.user, event.name, self._server))
-            self._claims.run(flow, lambda outcome: self._logged_in(channel, outcome))
+            session = LegacySession(channel, event.user, event.name, self._server)
+            self._sessions.claiming(session)
+            self._claims.run(self._login(event, session), lambda outcome: self._logged_in(session, outcome))
 
     def closed(self, channel: Channel) -> None:
         self._logging_in.discard(channel)
@@ -108,8 +109,10 @@ class LegacyDoor:
         yield from arrivals.arrived(session.user)
         return session
 
-    def _logged_in(self, channel: Channel, outcome: Any) -> None:
+    def _logged_in(self, session: LegacySession, outcome: Any) -> None:
+        channel = session.channel
         self._logging_in.discard(channel)
+        self._sessions.claimed(session)
         if not isinstance(outcome, LegacySession):
             if outcome is None:
                 log.info("legacy_login_refused")

@@ -11,10 +11,10 @@ import structlog
 
 from cim_common import accept, changes, ids
 from cim_common.accept import Append, Status
-from cim_common.store import accounts, conversations, sessions
+from cim_common.store import accounts, conversations, devices, sessions
 from cim_common.store.clock import StoreClock
 from cim_common.store.flow import StoreError, StoreUnavailable
-from cim_common.store.sessions import Session as SessionRecord
+from cim_common.store.sessions import Claimed
 from cim_common.tokens import TokenExpired, TokenForged, Tokens
 from cim_common.wire import codec
 from cim_common.wire.codes import Code
@@ -138,17 +138,26 @@ class Requests:
         elif self.stopping:
             channel.close(Code.SERVER_STOPPING)
         else:
-            session = Session(channel, claims.user, claims.name, claims.device, event.ephemeral, self._server)
-            flow = sessions.claim(
-                session.user, session.name, session.device, session.record, session.ephemeral, self._clock.now_ms()
-            )
+            user, name, device, version = claims
+            session = Session(channel, user, name, device, event.ephemeral, self._server, version)
+            now_ms = self._clock.now_ms()
+            flow = sessions.claim(user, name, device, session.record, event.ephemeral, now_ms, version, event.returning)
+            self._sessions.claiming(session)
             self._claims.run(flow, lambda outcome: self._claimed(session, outcome))
 
-    def _claimed(self, session: Session, outcome: SessionRecord | StoreError | StoreUnavailable | None) -> None:
+    def _claimed(self, session: Session, outcome: Claimed | Code | StoreError | StoreUnavailable) -> None:
         channel = session.channel
+        self._sessions.claimed(session)
         if isinstance(outcome, StoreError | StoreUnavailable):
+            self._sessions.abandon(session)
             channel.close(Code.SESSION_LOST)
             return
+        if isinstance(outcome, Code):
+            channel.close(outcome)
+            return
+        session.receipts = outcome.receipts
+        if outcome.gone:
+            self._link.run(devices.forget(session.user, outcome.gone), _done_again)
         old = self._sessions.add(session)
         if not channel.open:
             self._sessions.remove(session)
@@ -294,3 +303,7 @@ class Requests:
         """The user's conversation list has moved on."""
         session.list_version = max(session.list_version, version)
         session.channel.enqueue(codec.encode(ConversationsChanged(version)))
+
+
+def _done_again(outcome: object) -> None:
+    """Devices that could not be forgotten now stay marked: the next login goes on with them."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cim_common import accept
 from cim_common.accept import Append, Status
 from cim_common.store import sessions as store
+from cim_common.store.clock import StoreClock
 from cim_common.store.flow import StoreUnavailable
 from cim_common.store.sessions import Session as SessionRecord
 from cim_common.wire import codec
@@ -35,19 +36,30 @@ class Session:
     `cursors` what was shown and is not written yet, `list_version` the newest version of the user's
     conversation list it has been told of, `budget` what its user may still send, once it has sent anything.
     `receipts`: others are told how far the user has read; `typed` is when they were last told that the user types.
+    `version` is that of the login it came with, None for a legacy client.
     """
 
     __slots__ = (
         "budget", "channel", "conversations", "cursors", "device", "ephemeral", "held_by_other", "list_version", "meta",
-        "name", "receipts", "record", "sender", "typed", "unanswered", "user",
+        "name", "receipts", "record", "sender", "typed", "unanswered", "user", "version",
     )  # fmt: skip
 
-    def __init__(self, channel: Channel, user: int, name: str, device: str, ephemeral: bool, server: str) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        user: int,
+        name: str,
+        device: str,
+        ephemeral: bool,
+        server: str,
+        version: int | None = None,
+    ) -> None:
         self.channel = channel
         self.user = user
         self.name = name
         self.device = device
         self.ephemeral = ephemeral
+        self.version = version
         self.record = SessionRecord(server, secrets.token_hex(6))
         self.sender: bytes | None = None
         self.meta = b""
@@ -95,10 +107,13 @@ def answer(append: Append) -> bytes:
 class Sessions:
     """All sessions of this server, and the writing of their cursors."""
 
-    def __init__(self, pump: Pump, link: RedisLink, server: str) -> None:
+    def __init__(self, pump: Pump, link: RedisLink, clock: StoreClock, server: str) -> None:
         self._pump = pump
         self._link = link
+        self._clock = clock
         self._server = server
+        self.on_refused: Callable[[Session], None] = lambda session: None
+        self._claiming: dict[str, Session] = {}
         self.on_shown: Callable[[Session, Mapping[str, int]], None] = _nobody
         self.on_presence: Callable[[int, str, bool], None] = lambda user, name, here: None
         self._users: dict[int, dict[str, Session]] = {}
@@ -123,6 +138,25 @@ class Sessions:
 
     def get(self, user: int, device: str) -> Session | None:
         return self._users.get(user, {}).get(device)
+
+    def claiming(self, session: Session) -> None:
+        """The session is being claimed; until `claimed`, a doorbell may end it already: it can overtake the reply."""
+        self._claiming[session.record.connection] = session
+
+    def claimed(self, session: Session) -> None:
+        """The store has answered, or will not."""
+        self._claiming.pop(session.record.connection, None)
+
+    def abandon(self, session: Session) -> None:
+        """Whether the session was claimed is unknown: give it up when the store is back."""
+        if len(self._unreleased) < MAX_UNRELEASED:
+            self._unreleased.append(session)
+
+    def end(self, user: int, device: str, connection: str, how: Callable[[Session], None]) -> None:
+        """End the session of that connection, if it is here still or is on its way."""
+        session = self._claiming.get(connection) or self.get(user, device)
+        if session is not None and session.record.connection == connection:
+            how(session)
 
     def add(self, session: Session) -> Session | None:
         """The session holds its device now; returns the one of this server that did before."""
@@ -151,13 +185,14 @@ class Sessions:
 
     def _release(self, session: Session) -> None:
         self._releasing += 1
-        flow = store.release(session.user, session.device, session.record, session.user not in self._users)
+        last_here = session.user not in self._users
+        flow = store.release(session.user, session.device, session.record, last_here, self._clock.now_ms())
         self._link.run(flow, lambda outcome: self._released(session, outcome))
 
     def _released(self, session: Session, outcome: object) -> None:
         self._releasing -= 1
-        if isinstance(outcome, StoreUnavailable) and len(self._unreleased) < MAX_UNRELEASED:
-            self._unreleased.append(session)
+        if isinstance(outcome, StoreUnavailable):
+            self.abandon(session)
 
     def store_back(self) -> None:
         """Do what could not be written while the store was away."""
@@ -198,6 +233,8 @@ class Sessions:
         """A cursor that could not be written is announced again by the device itself."""
         if moved is True:
             self.on_shown(session, cursors)
+        elif moved is False and session.channel.open:
+            self.on_refused(session)
 
 
 def _nobody(session: Session, cursors: Mapping[str, int]) -> None:

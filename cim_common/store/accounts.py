@@ -6,11 +6,12 @@ for look-ups by prefix is written last and again at each login.
 
 Fields of a user's hash: `name`, `display`, `pw` (argon2id, absent for legacy accounts), `legacy`, `at` (ms),
 `tv` (token version), `t:<device>` (how often that device was logged out), `outs` (how many of these since
-`tv` last moved on).
+`tv` last moved on), `seen` (ms: last use of any device), `no_receipts` and `no_seen` (1: switched off).
 
-A session token is good while its version equals `tv + t:<device>`. Logging a device out raises the second; after
-`MAX_LOGOUTS` of them `tv` is raised past anything given out and the counters are dropped: an account stays
-small, at the price that all its devices then log in again.
+A session or connect token is good while its version equals `tv + t:<device>`. Logging a device out
+(`store/devices.py`) raises the second; after `MAX_LOGOUTS` of them `tv` is raised past anything given out and the
+counters are dropped: an account stays small, at the price that all its devices then log in again. A counter is never
+dropped alone, not even with its device: what was logged out would be good again.
 """
 
 from collections.abc import Sequence
@@ -122,16 +123,6 @@ def login(user: int, device: str) -> Flow[Login | None]:
     if account is None:
         return None
     return Login(account, account.token_version + int(fields[-1] or 0))
-
-
-def logout(user: int, device: str) -> Flow[None]:
-    """End every session token of a device."""
-    _, outs = yield [
-        ("HINCRBY", keys.user(user), f"t:{device}", 1),
-        ("HINCRBY", keys.user(user), "outs", 1),
-    ]
-    if outs >= MAX_LOGOUTS:
-        yield from logout_everywhere(user)
 
 
 def logout_everywhere(user: int) -> Flow[None]:

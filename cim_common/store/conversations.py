@@ -121,7 +121,8 @@ def list_since(user: int, device: str, since: int) -> Flow[tuple[list[Conversati
     listed = [item for item in listed[:MAX_LIST_PAGE] if item[0] != "#"]
     version = listed[-1][1] if listed else since
     if since == 0:
-        listed.insert(0, (ids.LOBBY, 0))
+        # It does stand there once it was pinned or muted, so that devices learn of it.
+        listed = [(ids.LOBBY, 0), *(item for item in listed if item[0] != ids.LOBBY)]
     if not listed:
         return [], version, more
     starts = yield from _starts(user, device, record, listed)
@@ -167,7 +168,7 @@ def _starts(
             start = int(cursor)
         elif name == ids.LOBBY:
             start = head
-        elif first or version > base:
+        elif first or first_listed(setting, version) > base:
             start = 0
         else:
             start = head if ephemeral else read
@@ -228,5 +229,11 @@ def flags_of(setting: bytes | None) -> tuple[bool, bool]:
     """(pinned, muted) of a settings record."""
     if setting is None:
         return False, False
-    _, pinned, muted = setting.split()
+    _, pinned, muted = setting.split()[:3]
     return pinned == b"1", muted == b"1"
+
+
+def first_listed(setting: bytes | None, version: int) -> int:
+    """The list version at which a conversation came in; `version`, its newest, where the record does not say."""
+    parts = (setting or b"").split()
+    return int(parts[3]) if len(parts) > 3 else version

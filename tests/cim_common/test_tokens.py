@@ -17,7 +17,7 @@ from cim_common.tokens import (
 )
 
 SECRET = b"0123456789abcdef0123456789abcdef"
-ALICE = ConnectClaims(2**31 + 5, "älice", "d1")
+ALICE = ConnectClaims(2**31 + 5, "älice", "d1", 1)
 
 
 class Clock:
@@ -95,7 +95,7 @@ def test_a_short_secret_is_refused() -> None:
 
 
 def test_the_longest_connect_token_fits_into_a_login_frame() -> None:
-    longest = ConnectClaims(2**53 - 1, "\U00020000" * MAX_NAME_LENGTH, "z" * 32)
+    longest = ConnectClaims(2**53 - 1, "\U00020000" * MAX_NAME_LENGTH, "z" * 32, 2**53)
     token = Tokens(SECRET).connect(longest)
     assert len(token) <= MAX_TOKEN_LENGTH
     assert Tokens(SECRET).read_connect(token) == longest

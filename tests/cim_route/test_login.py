@@ -27,7 +27,7 @@ def test_a_login_says_where_to_connect_and_gives_the_tokens(route: Route) -> Non
     (server,) = route.registry.list
     assert found["server"] == {"id": server.id, "host": server.host, "port": server.tcp_port}
     assert (found["user_id"], found["name"], found["device_id"]) == (user, "alice", "d1")
-    assert route.tokens.read_connect(found["connect_token"]) == ConnectClaims(int(user), "alice", "d1")
+    assert route.tokens.read_connect(found["connect_token"]) == ConnectClaims(int(user), "alice", "d1", 1)
     assert route.tokens.read_session(found["token"])[:2] == (int(user), "d1")
     assert abs(found["connect_expires_at"] - time.time() - 300) < 30
     assert abs(found["token_expires_at"] - time.time() - 30 * 86_400) < 30

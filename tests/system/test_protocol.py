@@ -103,7 +103,7 @@ def test_two_logins_in_one_segment(cluster: Cluster, people: list[Raw]) -> None:
 def test_tokens_that_are_not_good(cluster: Cluster, people: list[Raw]) -> None:
     anna, bert = join(people, cluster, "anna"), join(people, cluster, "bert", "d2")
     secret = (cluster.folder / "data" / "secret").read_text().strip().encode()
-    claims = ConnectClaims(anna.user, "anna", "d1")
+    claims = ConnectClaims(anna.user, "anna", "d1", 1)
     good = anna.place["connect_token"]
     cases = [
         ("", "d1", Code.TOKEN_REFUSED),

@@ -1,8 +1,9 @@
--- A session ends: forget it, if it is still the one (I14).
+-- A session ends: forget it, if it is still the one (I14), and note when the device was last used.
 --
--- KEYS  sessions of the user
--- ARGV  device, session
+-- KEYS  sessions, devices, account of the user (one slot)
+-- ARGV  device, session, now in ms
 -- Returns 1 when it was removed.
 
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+note_seen(KEYS[2], KEYS[3], ARGV[1], ARGV[3])
 return redis.call('HDEL', KEYS[1], ARGV[1])

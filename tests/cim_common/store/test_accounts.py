@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from cim_common import ids
-from cim_common.store import accounts, keys
+from cim_common.store import accounts, devices, keys
 from cim_common.store.accounts import Account
 from cim_common.store.flow import StoreUnavailable
 from cim_route.store import Store
@@ -154,7 +154,7 @@ def test_a_logout_ends_one_device(store: Store) -> None:
     alice = make(store, "alice")
     assert store.run(accounts.login(1, "d1")) is None
     before = version(store, alice.id, "d1")
-    store.run(accounts.logout(alice.id, "d1"))
+    store.run(devices.logout(alice.id, "d1", 1, False))
     assert version(store, alice.id, "d1") > before
     assert version(store, alice.id, "d2") == before
 
@@ -170,7 +170,7 @@ def test_many_logouts_leave_a_small_account_and_revive_no_token(
         now = version(store, alice.id, device)
         assert now not in ended[device]
         ended[device].add(now)
-        store.run(accounts.logout(alice.id, device))
+        store.run(devices.logout(alice.id, device, 1, False))
         assert raw.hlen(keys.user(alice.id)) <= 10
     assert version(store, alice.id, "d9") > 1
 

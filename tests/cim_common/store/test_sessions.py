@@ -5,6 +5,7 @@ from typing import Any
 from cim_common import ids
 from cim_common.store import keys, push, sessions
 from cim_common.store.sessions import Session
+from cim_common.wire.codes import Code
 from cim_common.wire.doorbell_pb2 import Doorbell
 
 ALICE = ids.MIN_USER_ID + 5
@@ -12,7 +13,8 @@ OLD, NEW = Session("s1:e1", "c1"), Session("s2:e2", "c2")
 
 
 def claim(store: Any, session: Session, device: str = "d1", ephemeral: bool = False, now_ms: int = 1_000) -> Any:
-    return store.run(sessions.claim(ALICE, "alice", device, session, ephemeral, now_ms))
+    """The session that was replaced."""
+    return store.run(sessions.claim(ALICE, "alice", device, session, ephemeral, now_ms)).replaced
 
 
 def test_the_newer_session_holds_the_device_and_the_older_is_rung(store: Any) -> None:
@@ -27,9 +29,9 @@ def test_the_newer_session_holds_the_device_and_the_older_is_rung(store: Any) ->
 def test_a_late_release_does_not_hurt_the_newer_session(store: Any) -> None:
     claim(store, OLD)
     claim(store, NEW)
-    assert store.run(sessions.release(ALICE, "d1", OLD, True)) is False
+    assert store.run(sessions.release(ALICE, "d1", OLD, True, 2_000)) is False
     assert store.run(sessions.of_user(ALICE)) == {"d1": NEW}
-    assert store.run(sessions.release(ALICE, "d1", NEW, True)) is True
+    assert store.run(sessions.release(ALICE, "d1", NEW, True, 2_000)) is True
     assert store.run(sessions.of_user(ALICE)) == {}
 
 
@@ -49,14 +51,43 @@ def test_cursors_of_an_ephemeral_device_pass(store: Any) -> None:
     assert 0 < store.command("TTL", keys.cursors(ALICE, "e1")) <= sessions.EPHEMERAL_KEPT_S
 
 
-def test_unused_ephemeral_devices_are_swept_out(store: Any) -> None:
-    claim(store, Session("s1:e1", "c1"), "gone", ephemeral=True, now_ms=1_000)
-    store.run(sessions.release(ALICE, "gone", Session("s1:e1", "c1"), False))
-    claim(store, Session("s1:e1", "c2"), "held", ephemeral=True, now_ms=1_000)
-    claim(store, Session("s1:e1", "c3"), "kept", now_ms=1_000)
-    later = 2_000 + sessions.EPHEMERAL_KEPT_S * 1000
-    claim(store, Session("s1:e1", "c4"), "new", ephemeral=True, now_ms=later)
-    assert set(store.command("HKEYS", keys.devices(ALICE))) == {b"#", b"held", b"kept", b"new"}
+def seen_of(store: Any, device: str) -> int:
+    return int(store.command("HGET", keys.devices(ALICE), device).split()[3])
+
+
+def test_a_device_and_its_user_are_seen_at_claim_release_and_in_between(store: Any) -> None:
+    def seen() -> tuple[int, int]:
+        return seen_of(store, "d1"), int(store.command("HGET", keys.user(ALICE), "seen"))
+
+    claim(store, OLD, now_ms=1_000)
+    assert seen() == (1_000, 1_000)
+    (standing,) = store.run(sessions.seen([(ALICE, "d1", OLD)], 2_000))
+    assert standing == sessions.Standing(str(OLD), 1, 0, True)
+    assert seen() == (2_000, 2_000)
+    store.run(sessions.release(ALICE, "d1", OLD, True, 3_000))
+    assert seen() == (3_000, 3_000)
+    claim(store, NEW, now_ms=4_000)
+    store.run(sessions.release(ALICE, "d1", OLD, True, 5_000))
+    (standing,) = store.run(sessions.seen([(ALICE, "d1", OLD)], 6_000))
+    assert standing.holder == str(NEW)
+    assert seen() == (4_000, 4_000)
+
+
+def test_a_login_of_an_older_version_is_refused_and_changes_nothing(store: Any) -> None:
+    assert store.run(sessions.claim(ALICE, "alice", "d1", OLD, False, 1, version=1)).replaced is None
+    store.command("HINCRBY", keys.user(ALICE), "t:d1", 1)
+    for version, refused in ((1, True), (3, True), (2, False)):
+        outcome = store.run(sessions.claim(ALICE, "alice", "d1", NEW, False, 1, version=version))
+        assert (outcome is Code.LOGGED_OUT) == refused
+        assert store.run(sessions.of_user(ALICE)) == {"d1": OLD if refused else NEW}
+    assert store.run(sessions.online([OLD.server, NEW.server])) == [(ALICE, "alice")]
+
+
+def test_the_receipts_setting_comes_with_the_claim(store: Any) -> None:
+    assert store.run(sessions.claim(ALICE, "alice", "d1", OLD, False, 1)).receipts
+    store.command("HSET", keys.user(ALICE), "no_receipts", 1)
+    assert not store.run(sessions.claim(ALICE, "alice", "d1", OLD, False, 1)).receipts
+    assert not store.run(sessions.seen([(ALICE, "d1", OLD)], 1))[0].receipts
 
 
 def test_who_is_online_at_which_servers(store: Any) -> None:
@@ -66,7 +97,7 @@ def test_who_is_online_at_which_servers(store: Any) -> None:
     assert store.run(sessions.online(["s1:e1", "s2:e2"])) == [(ALICE, "alice"), (bob, "bob")]
     assert store.run(sessions.online(["s2:e2"])) == [(bob, "bob")]
     assert store.run(sessions.online([])) == []
-    store.run(sessions.release(bob, "d1", NEW, True))
+    store.run(sessions.release(bob, "d1", NEW, True, 1))
     assert store.run(sessions.online(["s2:e2"])) == []
 
 
