@@ -13,6 +13,7 @@ from cim_common.tokens import Tokens
 from cim_route import accounts, devices, groups, health, history, legacy, login, messages, presence, problems
 from cim_route.attempts import Attempts
 from cim_route.body import JsonRequest
+from cim_route.budgets import Budgets
 from cim_route.parts import Accepts, Parts
 from cim_route.passwords import Passwords
 from cim_route.placement import Placement
@@ -50,6 +51,7 @@ def create_app(
         attempts or Attempts(settings.redis_url),
         placement or Placement(registry.servers),
         settings.directory,
+        Budgets(store),
     )
     app = RouteApp(
         "cim_route",

@@ -5,6 +5,7 @@ from flask import request
 from cim_common import ids
 from cim_common.store import accounts
 from cim_common.store.accounts import Login
+from cim_common.store.budgets import REQUESTS, Budget
 from cim_common.tokens import TokenExpired, TokenForged
 from cim_common.wire.codes import Code
 from cim_route.parts import Parts
@@ -29,11 +30,11 @@ def bearer() -> str | None:
     return token.strip()
 
 
-def signed_in(parts: Parts) -> tuple[Login, str]:
-    """The login behind the request's token, and its device.
+def signed_in(parts: Parts, budget: Budget | None = REQUESTS) -> tuple[Login, str]:
+    """The login behind the request's token, and its device; the call is charged to a budget of its user (I17).
 
     Raises:
-        Problem: BAD_TOKEN.
+        Problem: BAD_TOKEN; SENDER_LIMIT or REQUEST_LIMIT, with the time to wait.
     """
     token = bearer()
     if token is None:
@@ -47,4 +48,6 @@ def signed_in(parts: Parts) -> tuple[Login, str]:
     login = parts.store.run(accounts.login(claims.user, claims.device))
     if login is None or login.version != claims.version or login.account.legacy:
         raise Problem(Code.BAD_TOKEN)
+    if budget is not None:
+        parts.budgets.charge(claims.user, budget)
     return login, claims.device

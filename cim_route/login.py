@@ -66,7 +66,7 @@ def blueprint(parts: Parts) -> APIBlueprint:
 
     @bp.post("/logout", summary="End this device's token, and its connection", security=SECURITY, responses={204: None})
     def logout() -> tuple[str, int]:
-        found, device = signed_in(parts)
+        found, device = signed_in(parts, None)
         parts.store.run(devices.logout(found.account.id, device, now_ms(), connected_once=False))
         return "", 204
 
@@ -77,7 +77,7 @@ def _by_token(parts: Parts, body: LoginBody) -> tuple[Login, str]:
     """The token proves the user; the device is its own unless another is asked for (a second opener of a folder)."""
     if body.name is not None or body.password is not None:
         raise Problem(Code.BAD_REQUEST, "Log in with a token or with name and password, not with both.", status=422)
-    found, device = signed_in(parts)
+    found, device = signed_in(parts, None)
     parts.attempts.right(found.account.name)
     if body.device_id is None or body.device_id == device:
         return found, device

@@ -7,6 +7,7 @@ from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, Field
 
 from cim_common import ids
+from cim_common.store.budgets import SENDS
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
 from cim_common.wire.messages import Change
@@ -52,7 +53,7 @@ def blueprint(parts: Parts) -> APIBlueprint:
 
     @bp.post("/messages", summary="Send a message", security=SECURITY, responses={201: StoredMessage})
     def send(header: KeyHeader, body: NewMessage) -> tuple[dict[str, Any], int]:
-        login, _ = signed_in(parts)
+        login, _ = signed_in(parts, SENDS)
         sender = login.account
         conversation = _receiver(parts, sender.id, body)
         key = key_of(header)

@@ -8,6 +8,7 @@ from cim_common.store.presence import Directory
 from cim_common.tokens import Tokens
 from cim_route.acceptor import Body, Stored
 from cim_route.attempts import Attempts
+from cim_route.budgets import Budgets
 from cim_route.passwords import Passwords
 from cim_route.placement import Placement
 from cim_route.store import Store
@@ -58,3 +59,4 @@ class Parts:
     attempts: Attempts
     placement: Placement
     directory: Directory
+    budgets: Budgets
