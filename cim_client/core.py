@@ -149,7 +149,7 @@ class Core:
 
     def _left_device(self, reason: Code) -> None:
         self.events.add(Event("connection", "new device", code=reason))
-        self.link.reconnect(Code.SESSION_LOST)
+        self.link.reconnect()
 
     def to_write(self, now: float) -> list[Any]:
         """Everything that is due, in one write."""

@@ -82,7 +82,7 @@ class Link:
         """There may be something to write."""
         self._work.set()
 
-    def reconnect(self, code: int = Code.NORMAL) -> None:
+    def reconnect(self, code: int = Code.SESSION_LOST) -> None:
         """Give this connection up and make another."""
         self._lose(Lost(code, "", 0.0))
 
