@@ -13,8 +13,9 @@ import redis
 import structlog
 from redis.connection import ConnectionPool
 
-from cim_common import accept, ids
+from cim_common import accept, faults, ids
 from cim_common.accept import Append, Status
+from cim_common.faults import Point
 from cim_common.store import keys
 from cim_common.store.clock import StoreClock
 from cim_common.store.commit import RETRY_AWAY_MS, GroupCommit
@@ -279,11 +280,15 @@ class Acceptor:
             self._settle(late)
             if bells is not None:
                 self._exchange(*bells)
+                if faults.armed:
+                    faults.reach(Point.PUSHES_WRITTEN)
             if write is not None:
-                self._commit(self._exchange(write[0], write[1] + 1)[-1])
+                self._commit(self._exchange(write[0], write[1] + 1, Point.APPEND_WRITTEN)[-1])
 
     def _commit(self, reply: Any) -> None:
         error = _error_of(reply)
+        if faults.armed:
+            faults.reach(Point.APPEND_ANSWERED)
         with self._changed:
             if error is not None:
                 settled = self._group.fail(error)
@@ -292,6 +297,8 @@ class Acceptor:
                 settled, _ = self._group.complete(reply)
                 work = self._group.follow_up(settled, self._clock.now_ms())
         self._settle([item for item in settled if item.status is not Status.CREATE and not item.todo])
+        if faults.armed:
+            faults.reach(Point.ACKNOWLEDGED)
         for flow, concerned in work:
             self._follow(flow, concerned)
 
@@ -309,8 +316,10 @@ class Acceptor:
                 concerned = self._group.created(concerned, bool(known))
         self._settle(concerned)
 
-    def _exchange(self, data: bytes, replies: int) -> list[Any]:
+    def _exchange(self, data: bytes, replies: int, written: Point | None = None) -> list[Any]:
         self._connection.send_packed_command([data])
+        if faults.armed and written is not None:
+            faults.reach(written)
         return [self._reply() for _ in range(replies)]
 
     def _reply(self) -> Any:

@@ -15,6 +15,7 @@ from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
 from waitress.server import create_server  # type: ignore[import-untyped]
 from waitress.task import ErrorTask  # type: ignore[import-untyped]
 
+from cim_common import faults
 from cim_common.registry import Server, open_registry
 from cim_common.store.flow import StoreError, StoreUnavailable
 from cim_common.store.interest import Liveness
@@ -137,6 +138,7 @@ def run(settings: RouteSettings) -> int:
         return 1
     except (StoreUnavailable, StoreError) as error:
         log.warning("store_unavailable", error=str(error))
+    faults.arm("route")
     registry = open_registry(settings.redis_url, settings.zookeeper)
     liveness = Liveness()
     acceptor = Acceptor(settings.redis_url, liveness)

@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 import trio
 
-from cim_common import __version__
+from cim_common import __version__, faults
 from cim_common.registry import Registry, Server, open_registry
 from cim_common.store import metadata, push
 from cim_common.store.clock import StoreClock
@@ -328,6 +328,7 @@ def run(settings: ServerSettings) -> int:
     if refusal is not None:
         print(refusal, file=sys.stderr)
         return 2
+    faults.arm(settings.server_id)
     registry = open_registry(settings.redis_url, settings.zookeeper)
     code = 0
     try:

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from cim_common import faults
 from cim_common.accept import Append, Status
+from cim_common.faults import Point
 from cim_common.store.clock import StoreClock
 from cim_common.store.commit import RETRY_AWAY_MS, Applied, GroupCommit
 from cim_common.store.flow import StoreError, StoreUnavailable
@@ -63,10 +65,16 @@ class CommitWorker:
         write = group.next_write(self._clock.now_ms())
         if write is not None:
             self._link.write(write[0], write[1] + 1, self._answered)
+            if faults.armed:
+                self._link.flush()
+                faults.reach(Point.APPEND_WRITTEN)
             return
         bells = group.doorbells()
         if bells is not None:
             self._link.write(*bells, _nothing)
+            if faults.armed:
+                self._link.flush()
+                faults.reach(Point.PUSHES_WRITTEN)
 
     def _answered(self, replies: list[Any] | StoreUnavailable) -> None:
         error = replies if isinstance(replies, StoreUnavailable) else first_error(replies[-1:])
@@ -74,12 +82,17 @@ class CommitWorker:
             _settle(self._group.fail(error))
             return
         assert isinstance(replies, list)
+        if faults.armed:
+            faults.reach(Point.APPEND_ANSWERED)
         appends, applied = self._group.complete(replies[-1])
         for item in applied:
             self._applied(item)
         for append in appends:
             if append.status is not Status.CREATE and not append.todo:
                 append.owner.settled(append)
+        if faults.armed and applied:
+            self._pump.flush()
+            faults.reach(Point.ACKNOWLEDGED)
         for flow, concerned in self._group.follow_up(appends, self._clock.now_ms()):
             self._following += 1
             self._link.run(flow, lambda outcome, concerned=concerned: self._followed(concerned, outcome))  # type: ignore[misc]

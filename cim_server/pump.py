@@ -79,6 +79,11 @@ class Pump:
         """Have `item.flush` called at the end of this pass, or of one soon after."""
         self._dirty.append(item)
 
+    def flush(self) -> None:
+        """Write what there is to write now, to a bounded number of connections."""
+        for _ in range(min(len(self._dirty), MAX_FLUSHES)):
+            self._dirty.popleft().flush()
+
     def wake(self) -> None:
         """Run a pass soon: something was enqueued outside of one."""
         os.eventfd_write(self._wake_fd, 1)
@@ -111,8 +116,7 @@ class Pump:
         for end in self._ends:
             end()
         busy = bool(events or self._dirty)
-        for _ in range(min(len(self._dirty), MAX_FLUSHES)):
-            self._dirty.popleft().flush()
+        self.flush()
         if self._dirty:
             self.wake()
         self.passes += 1

@@ -6,6 +6,8 @@ from typing import Any
 import structlog
 from google.protobuf.message import DecodeError
 
+from cim_common import faults
+from cim_common.faults import Point
 from cim_common.store import keys, resp
 from cim_common.store.flow import Command, StoreUnavailable
 from cim_common.store.push import MAX_STREAM_LENGTH
@@ -59,9 +61,15 @@ class PushReader:
         (answer,) = replies
         if answer is not None:
             entries = answer[0][1]
+            if faults.armed:
+                faults.reach(Point.PUSH_READ)
             for entry_id, fields in entries:
                 self._last = entry_id
                 self._ring(fields)
+            if faults.armed:
+                faults.reach(Point.APPLIED)
+                self._pump.flush()
+                faults.reach(Point.SOCKET_WRITTEN)
             if len(entries) >= LOST_ABOVE:
                 self._lost()
         self._read()

@@ -4,8 +4,9 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from cim_common import accept
+from cim_common import accept, faults
 from cim_common.accept import Append, Status
+from cim_common.faults import Point
 from cim_common.store import sessions as store
 from cim_common.store.clock import StoreClock
 from cim_common.store.flow import StoreUnavailable
@@ -228,6 +229,9 @@ class Sessions:
         if cursors:
             flow = store.move_cursors(session.user, session.device, session.record, session.ephemeral, cursors)
             self._link.run(flow, lambda moved: self._flushed(session, cursors, moved))
+            if faults.armed:
+                self._link.flush()
+                faults.reach(Point.CURSOR_WRITTEN)
 
     def _flushed(self, session: Session, cursors: dict[str, int], moved: object) -> None:
         """A cursor that could not be written is announced again by the device itself."""

@@ -4,7 +4,8 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from cim_common import ids
+from cim_common import faults, ids
+from cim_common.faults import Point
 from cim_common.store import keys, members, push
 from cim_common.store.flow import Command, Flow
 from cim_common.store.marks import marks_of
@@ -46,6 +47,8 @@ def open_direct(conversation: str, now_ms: int) -> Flow[bool]:
             (keys.conv(conversation), keys.todo(bucket)), conversation, now_ms, new_incarnation(), *named
         )
     ]
+    if faults.armed:
+        faults.reach(Point.CREATED)
     yield from finish_todo(conversation)
     return True
 
@@ -57,17 +60,26 @@ def finish_todo(conversation: str) -> Flow[None]:
     """
     ((waiting, version),) = yield [("HMGET", keys.conv(conversation), "t", "v")]
     users = _waiting(waiting or b"")
-    for start in range(0, len(users), LISTS_AT_ONCE):
-        part = users[start : start + LISTS_AT_ONCE]
+    at_once = 1 if faults.armed else LISTS_AT_ONCE
+    if faults.armed and users:
+        faults.reach(Point.LISTS_DUE)
+    for start in range(0, len(users), at_once):
+        part = users[start : start + at_once]
         replies = yield [
             LIST_ADD.call(
                 (keys.conversations(user), keys.sessions(user), keys.settings(user)), conversation, version or 0
             )
             for user in part
         ]
+        if faults.armed:
+            faults.reach(Point.LIST_WRITTEN)
         rings = list_rings((user, *reply) for user, reply in zip(part, replies, strict=True))
         if rings:
             yield rings
+            if faults.armed:
+                faults.reach(Point.RUNG)
+    if faults.armed and users:
+        faults.reach(Point.LISTS_DONE)
     bucket = ids.conversation_bucket(conversation)
     yield [FINISH_TODO.call((keys.conv(conversation), keys.todo(bucket)), conversation, version or 0)]
 
