@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from cim_common import __version__
 from cim_common.registry import Registry
 from cim_common.tokens import Tokens
-from cim_route import accounts, devices, groups, health, history, legacy, login, messages, presence, problems
+from cim_route import accounts, devices, events, groups, health, history, legacy, login, messages, presence, problems
 from cim_route.attempts import Attempts
 from cim_route.body import JsonRequest
 from cim_route.budgets import Budgets
@@ -20,6 +20,7 @@ from cim_route.placement import Placement
 from cim_route.problems import ProblemDocument
 from cim_route.settings import RouteSettings
 from cim_route.store import Store
+from cim_route.watcher import Watcher
 
 API_PREFIX = "/v1/"
 
@@ -40,6 +41,7 @@ def create_app(
     passwords: Passwords | None = None,
     attempts: Attempts | None = None,
     placement: Placement | None = None,
+    watcher: Watcher | None = None,
 ) -> RouteApp:
     """The WSGI app. What it works with is the caller's: to start before and to close after."""
     parts = Parts(
@@ -52,6 +54,7 @@ def create_app(
         placement or Placement(registry.servers),
         settings.directory,
         Budgets(store),
+        watcher or Watcher(store),
     )
     app = RouteApp(
         "cim_route",
@@ -62,7 +65,7 @@ def create_app(
         static_folder=None,
     )
     problems.install(app)
-    for module in (accounts, login, devices, messages, history, groups, presence, health):
+    for module in (accounts, login, devices, messages, history, groups, events, presence, health):
         app.register_api(module.blueprint(parts))
     if settings.legacy:
         app.register_blueprint(legacy.blueprint(parts))

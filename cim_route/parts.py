@@ -12,6 +12,7 @@ from cim_route.budgets import Budgets
 from cim_route.passwords import Passwords
 from cim_route.placement import Placement
 from cim_route.store import Store
+from cim_route.watcher import Watcher
 
 
 class Accepts(Protocol):
@@ -60,3 +61,4 @@ class Parts:
     placement: Placement
     directory: Directory
     budgets: Budgets
+    watcher: Watcher

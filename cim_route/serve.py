@@ -28,11 +28,13 @@ from cim_route.attempts import Attempts
 from cim_route.problems import CONTENT_TYPE, Problem
 from cim_route.settings import RouteSettings
 from cim_route.store import Store
+from cim_route.watcher import MAX_WAITING, Watcher
 
 log = structlog.get_logger()
 
-THREADS = 48
-"""More than may wait for a password hash (34), so that the other calls go on meanwhile."""
+THREADS = 48 + MAX_WAITING
+"""One for each request that may wait for events, and more than may wait for a password hash (34), so that the other
+calls go on meanwhile. A thread that waits costs some 50 KiB and no CPU; waitress cannot answer without one."""
 
 MAX_CONNECTIONS = 1_000
 MAX_HEADER_BYTES = 32_768
@@ -143,7 +145,9 @@ def run(settings: RouteSettings) -> int:
     liveness = Liveness()
     acceptor = Acceptor(settings.redis_url, liveness)
     attempts = Attempts(settings.redis_url)
-    app = create_app(settings, store, registry, Tokens(settings.secret), acceptor, attempts=attempts)
+    watcher = Watcher(store)
+    tokens = Tokens(settings.secret)
+    app = create_app(settings, store, registry, tokens, acceptor, attempts=attempts, watcher=watcher)
     try:
         server = RouteServer(app, settings.host, settings.port)
     except OSError as error:
@@ -158,8 +162,13 @@ def run(settings: RouteSettings) -> int:
     registry.start()
     registry.watch(changed)
     acceptor.start()
+
+    def stop(*_: object) -> None:
+        server.stop()
+        watcher.close()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: server.stop())
+        signal.signal(number, stop)
     log.info("serving", route=f"http://{settings.host}:{server.port}", legacy=settings.legacy)
     _write_ready(settings, server.port)
     server.run()

@@ -48,6 +48,7 @@ COVERED_ELSEWHERE = {
     "cim_common/registry/leases.py": "registry/test_contract.py",
     "cim_common/registry/zookeeper.py": "registry/test_contract.py",
     "cim_common/store/arrivals.py": "tests/system/test_legacy.py",
+    "cim_common/store/event_positions.py": "tests/cim_route/test_events.py",
     "cim_common/store/members.py": "store/test_changes.py",
     "cim_common/store/pages.py": "store/test_changes.py, test_conversations.py",
     "cim_common/store/rewinds.py": "tests/system/test_rewound.py, tests/cim_server/test_conversations.py",
@@ -65,6 +66,7 @@ COVERED_ELSEWHERE = {
     "cim_route/legacy.py": "tests/system/test_legacy.py",
     "cim_route/parts.py": "only types",
     "cim_route/settings.py": "only types",
+    "cim_route/watcher.py": "tests/cim_route/test_events.py",
     "cim_route/writing.py": "tests/cim_route/test_messages.py, test_groups.py",
 }
 """Modules without a test file of their own, and where they are tested. Programs as a whole: tests/system."""
@@ -126,6 +128,7 @@ def test_keys_are_spelled_in_one_place() -> None:
         "sched:",
         "set:",
         "mark:",
+        "evt:",
         "lim:",
     )
     for path in modules():

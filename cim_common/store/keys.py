@@ -106,6 +106,11 @@ def cursors(user_id: int, device: str) -> str:
     return f"cur:{_u(user_id)}:{user_id}:{device}"
 
 
+def event_positions(user_id: int, device: str) -> str:
+    """Hash: conversation -> "seq incarnation": up to where a program that polls for events has taken them."""
+    return f"evt:{_u(user_id)}:{user_id}:{device}"
+
+
 def marks(user_id: int) -> str:
     """Hash: conversation -> "seq base": the read mark, and the texts of others up to it."""
     return f"mark:{_u(user_id)}:{user_id}"

@@ -1,10 +1,10 @@
 """What has grown lately: the reading side of `recent:{b}`, for anti-entropy (I9)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cim_common.store import keys
-from cim_common.store.flow import Flow
+from cim_common.store.flow import Command, Flow
 
 
 class RecentReader:
@@ -27,22 +27,36 @@ class RecentReader:
         asked = list(buckets)
         if not asked:
             return set(), set()
-        self._seen = {bucket: seen for bucket, seen in self._seen.items() if bucket in set(asked)}
-        replies = yield [
-            ("ZRANGE", keys.recent(bucket), self._seen.get(bucket, 0), "+inf", "BYSCORE", "WITHSCORES")
-            for bucket in asked
-        ]
+        return self.take(asked, (yield self.commands(asked)))
+
+    def commands(self, buckets: Sequence[int]) -> list[Command]:
+        """What `grown` asks, for those who ask more in the same pipeline; `take` reads the replies."""
+        return [self._command(bucket) for bucket in buckets]
+
+    def _command(self, bucket: int) -> Command:
+        seen = self._seen.get(bucket)
+        if seen is None:
+            return ("ZSCORE", keys.recent(bucket), "#")
+        return ("ZRANGE", keys.recent(bucket), seen, "+inf", "BYSCORE", "WITHSCORES")
+
+    def take(self, buckets: Sequence[int], replies: Sequence[Any]) -> tuple[set[str], set[int]]:
+        asked = set(buckets)
+        self._seen = {bucket: seen for bucket, seen in self._seen.items() if bucket in asked}
         grown: set[str] = set()
         uncertain: set[int] = set()
-        for bucket, flat in zip(asked, replies, strict=True):
+        for bucket, flat in zip(buckets, replies, strict=True):
             self._read(bucket, flat, grown, uncertain)
         return grown, uncertain
 
-    def _read(self, bucket: int, flat: list[Any], grown: set[str], uncertain: set[int]) -> None:
+    def _read(self, bucket: int, reply: Any, grown: set[str], uncertain: set[int]) -> None:
         seen = self._seen.get(bucket)
-        scores = {member: int(float(score)) for member, score in zip(flat[::2], flat[1::2], strict=True)}
+        if seen is None:
+            uncertain.add(bucket)
+            self._seen[bucket] = int(float(reply or 0))
+            return
+        scores = {member: int(float(score)) for member, score in zip(reply[::2], reply[1::2], strict=True)}
         counter = scores.pop(b"#", 0)
-        if seen is None or counter < seen or (counter - seen > len(scores) and len(scores) >= 1_000):
+        if counter < seen or (counter - seen > len(scores) and len(scores) >= 1_000):
             uncertain.add(bucket)
         self._seen[bucket] = counter
-        grown.update(member.decode() for member, score in scores.items() if seen is None or score > seen)
+        grown.update(member.decode() for member, score in scores.items() if score > seen)

@@ -21,6 +21,7 @@ from cim_route.attempts import Attempts
 from cim_route.passwords import Passwords
 from cim_route.settings import RouteSettings
 from cim_route.store import Store
+from cim_route.watcher import Watcher
 from tests.real_servers import eventually
 
 SECRET = b"0123456789abcdef0123456789abcdef"
@@ -104,6 +105,7 @@ class Route(NamedTuple):
     registry: Registered
     tokens: Tokens
     acceptor: Accepted
+    watcher: Watcher
 
     def client(self) -> Any:
         """Flask's client; untyped, for its answers' `json` may be None as well."""
@@ -148,20 +150,26 @@ def make_server() -> Callable[..., Server]:
 def make_route(redis_url: str) -> Iterator[Callable[..., Route]]:
     """Makes apps over one Redis; keyword arguments go to RouteSettings and create_app."""
     closing: list[Store | Attempts] = []
+    watchers: list[Watcher] = []
 
     def make(url: str = redis_url, legacy: bool = False, **parts: Any) -> Route:
         directory = parts.pop("directory", Directory.OPEN)
         settings = RouteSettings(redis_url=url, secret=SECRET, legacy=legacy, directory=directory)
         store, attempts = Store(url), parts.pop("attempts", None) or Attempts(url)
         closing.extend((store, attempts))
-        route = Route(RouteApp("x"), store, Registered(), Tokens(SECRET), Accepted())
+        route = Route(RouteApp("x"), store, Registered(), Tokens(SECRET), Accepted(), Watcher(store))
+        watchers.append(route.watcher)
         parts.setdefault("passwords", Passwords(CHEAP))
         registry = cast(Registry, route.registry)
         acceptor = parts.pop("acceptor", route.acceptor)
-        app = create_app(settings, store, registry, route.tokens, acceptor, attempts=attempts, **parts)
+        app = create_app(
+            settings, store, registry, route.tokens, acceptor, attempts=attempts, watcher=route.watcher, **parts
+        )
         return route._replace(app=app)
 
     yield make
+    for watcher in watchers:
+        watcher.close()
     for part in closing:
         part.close()
 
@@ -178,14 +186,16 @@ class Program:
     """A program of one user that speaks HTTP only."""
 
     def __init__(self, route: Route, name: str) -> None:
-        self.name, self._client = name, route.client()
+        self.name, self.route = name, route
         self.user = int(route.register(name))
-        self.header = {"Authorization": f"Bearer {route.login(name)['token']}"}
+        place = route.login(name)
+        self.device = place["device_id"]
+        self.header = {"Authorization": f"Bearer {place['token']}"}
 
     def call(self, method: str, path: str, body: Any = None, key: str | None = None) -> tuple[int, Any]:
         """Status and JSON of a call under /v1."""
         headers = {**self.header, **({"Idempotency-Key": key} if key else {})}
-        answer = self._client.open(f"/v1{path}", method=method, json=body, headers=headers)
+        answer = self.route.client().open(f"/v1{path}", method=method, json=body, headers=headers)
         return answer.status_code, answer.json
 
     def done(self, method: str, path: str, body: Any = None, key: str | None = None) -> Any:

@@ -46,6 +46,7 @@ def test_the_description_names_every_path_and_who_needs_a_token(route: Route) ->
         ("GET", "/v1/conversations", True),
         ("GET", "/v1/conversations/{conversation}/messages", True),
         ("PUT", "/v1/conversations/{conversation}/read", True),
+        ("GET", "/v1/events", True),
         ("POST", "/v1/groups", True),
         ("GET", "/v1/groups/{group}", True),
         ("PATCH", "/v1/groups/{group}", True),
