@@ -13,6 +13,7 @@ NAMES = {
     "<path:conversation>": "C",
     "<int:seq>": "SEQ",
     "<emoji>": "EMOJI",
+    "<device_id>": "DEVICE",
 }
 """What stands in the page for a part of a path."""
 
