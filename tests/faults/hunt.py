@@ -13,6 +13,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+import redis
 import trio
 
 from cim_client import connect
@@ -47,8 +49,12 @@ FAULTS = [
     *((kind, child) for kind in ("kill", "freeze") for child in CHILDREN),
     *(("kill unanswered", server) for server in ("s1", "s2")),
     ("kill", PROGRAM),
+    ("cut", "clients"),
+    ("cut", "clients"),
+    ("delete", "doorbells"),
 ]
-"""An unanswered kill hits a server whose appends are under way: they are stored, and nobody hears of it."""
+"""An unanswered kill hits a server whose appends are under way, a cut the connections of clients that wait for answers:
+what they sent is stored, and nobody hears of it."""
 
 STALLS = [("stall", child) for child in CHILDREN]
 FROZEN_S = (0.2, 1.5)
@@ -128,6 +134,14 @@ class Faults:
         if victim == PROGRAM:
             await trio.to_thread.run_sync(self._program.kill)
             return
+        if kind == "delete":
+            await trio.to_thread.run_sync(self._delete_doorbells)
+            return
+        if kind == "cut":
+            async with self._frozen("redis"):
+                await trio.sleep(self._rng.uniform(*FROZEN_S))
+                cut({int(server["tcp"].rpartition(":")[2]) for server in self._cluster.ready["servers"]})
+            return
         await eventually_async(lambda: self._is_up(victim), 30)
         if kind == "kill":
             os.kill(self._cluster.pid_of(victim), signal.SIGKILL)
@@ -152,8 +166,27 @@ class Faults:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
 
+    def _delete_doorbells(self) -> None:
+        """What servers have told each other and not yet read is lost."""
+        store = self._cluster.redis()
+        with contextlib.suppress(redis.RedisError):
+            for key in store.keys("push:*"):
+                store.delete(key)
+        store.close()
+
     def _is_up(self, child: str) -> bool:
         return _lives(self._cluster.pid_of(child))
+
+
+def cut(ports: set[int]) -> None:
+    """End this process's connections to these ports as a network would: what is on its way may arrive."""
+    for path in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if not os.readlink(path).startswith("socket:"):
+                continue
+            with socket.socket(fileno=os.dup(int(path.name))) as connection:
+                if connection.family == socket.AF_INET and connection.getpeername()[1] in ports:
+                    connection.shutdown(socket.SHUT_RDWR)
 
 
 def _lives(pid: int) -> bool:
