@@ -48,6 +48,7 @@ from cim_server.receipts import Receipts
 from cim_server.redis_link import RedisLink
 from cim_server.requests import Requests
 from cim_server.retention import Retention
+from cim_server.schedules import Scheduling
 from cim_server.sessions import Session, Sessions
 from cim_server.settings import ServerSettings
 from cim_server.whispers import Whispers
@@ -103,12 +104,14 @@ class App:
             self.pump, self.read_link, self.sessions, self.liveness, self.whispers.tell, settings.directory
         )
         self.sessions.on_presence = presence.changed
+        self.scheduling = Scheduling(self.pump, self.commit_link, self.commit, self.clock)
         self.budgets = Budgets(self.pump, self.read_link, self.clock)
         parts: list[Part] = [
             Reads(self.read_link),
             receipts,
             presence,
             DeviceRequests(self.read_link, self.clock, self.sessions, self.liveness, self.ref),
+            self.scheduling,
         ]
         self.requests = Requests(
             self.pump, self.read_link, self.commit_link, self.commit, self.clock, self.sessions, self.conversations,
@@ -202,6 +205,7 @@ class App:
                 self.anti_entropy.start()
                 self.audit.start()
                 self.retention.start()
+                self.scheduling.start()
                 self._serving = True
                 log.info("serving", id=server.id, tcp=f"{settings.host}:{port}", legacy=settings.legacy)
                 _write_ready(settings, server)

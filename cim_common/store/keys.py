@@ -131,6 +131,11 @@ def limits(user_id: int) -> str:
     return f"lim:{_u(user_id)}:{user_id}"
 
 
+def schedule_end(user_id: int, schedule: str) -> str:
+    """String: what became of a scheduled message: its seq, 0 cancelled, minus the code of a refusal."""
+    return f"schend:{_u(user_id)}:{user_id}:{schedule.encode().hex()}"
+
+
 def name(canonical: str) -> str:
     """String: the id of the user that owns the name."""
     return f"name:{canonical.encode().hex()}"

@@ -728,18 +728,22 @@ class Cancel(_message.Message):
     def __init__(self, request: _Optional[int] = ..., id: _Optional[str] = ...) -> None: ...
 
 class Schedules(_message.Message):
-    __slots__ = ("request",)
+    __slots__ = ("request", "after")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
     request: int
-    def __init__(self, request: _Optional[int] = ...) -> None: ...
+    after: str
+    def __init__(self, request: _Optional[int] = ..., after: _Optional[str] = ...) -> None: ...
 
 class ScheduleList(_message.Message):
-    __slots__ = ("request", "schedules")
+    __slots__ = ("request", "schedules", "more")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     SCHEDULES_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
     request: int
     schedules: _containers.RepeatedCompositeFieldContainer[Schedule]
-    def __init__(self, request: _Optional[int] = ..., schedules: _Optional[_Iterable[_Union[Schedule, _Mapping]]] = ...) -> None: ...
+    more: bool
+    def __init__(self, request: _Optional[int] = ..., schedules: _Optional[_Iterable[_Union[Schedule, _Mapping]]] = ..., more: _Optional[bool] = ...) -> None: ...
 
 class Setting(_message.Message):
     __slots__ = ("request", "conversation", "name", "on")

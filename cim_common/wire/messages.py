@@ -327,11 +327,13 @@ class Cancel(NamedTuple):
 
 class Schedules(NamedTuple):
     request: int
+    after: str = ""
 
 
 class ScheduleList(NamedTuple):
     request: int
     schedules: tuple[Schedule, ...]
+    more: bool = False
 
 
 class Setting(NamedTuple):

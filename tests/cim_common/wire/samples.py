@@ -56,7 +56,7 @@ FROM_CLIENT: st.SearchStrategy[Any] = st.one_of(
     st.builds(m.LogoutDevice, SMALL, TEXTS),
     SCHEDULES,
     st.builds(m.Cancel, SMALL, TEXTS),
-    st.builds(m.Schedules, SMALL),
+    st.builds(m.Schedules, SMALL, TEXTS),
     st.builds(m.Setting, SMALL, TEXTS, TEXTS, st.booleans()),
     st.builds(m.Presence, SMALL, TEXTS),
 )  # fmt: skip
@@ -92,7 +92,7 @@ FROM_SERVER: st.SearchStrategy[Any] = st.one_of(
             st.builds(m.Device, TEXTS, NUMBERS, st.booleans(), st.booleans(), st.booleans()), max_size=3
         ).map(tuple),
     ),
-    st.builds(m.ScheduleList, SMALL, st.lists(SCHEDULES, max_size=3).map(tuple)),
+    st.builds(m.ScheduleList, SMALL, st.lists(SCHEDULES, max_size=3).map(tuple), st.booleans()),
     st.builds(m.PresenceInfo, SMALL, NUMBERS, TEXTS, st.booleans(), NUMBERS),
 )  # fmt: skip
 
