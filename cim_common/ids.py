@@ -75,6 +75,11 @@ def http_message_id(user: int, conversation: str, key: str) -> str:
     return "http:" + hashlib.sha256(f"{user} {conversation} {key}".encode()).hexdigest()[:32]
 
 
+def scheduled_message_id(user: int, born_ms: int, schedule: str) -> str:
+    """The public id of a scheduled message: its owner's id for it counts per user, and may come again later (I4)."""
+    return "sched:" + hashlib.sha256(f"{user} {born_ms} {schedule}".encode()).hexdigest()[:32]
+
+
 def conversation_bucket(conversation: str) -> int:
     return zlib.crc32(conversation.encode()) % BUCKETS
 

@@ -99,16 +99,11 @@ def is_schedule_id(text: str) -> bool:
 
 def idempotency(user: int, record: Record) -> str:
     """The key that holds the seq of the message once it is sent."""
-    return keys.idempotency(record.conversation, user, "sched-" + _digest(record.id))
+    return keys.idempotency(record.conversation, user, "sched-" + hashlib.sha256(record.id.encode()).hexdigest()[:32])
 
 
 def message_id(user: int, record: Record) -> str:
-    """The public id of the message: the owner's id for it counts per user, and only for a while (I4)."""
-    return "sched:" + _digest(f"{user} {record.born_ms} {record.id}")
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return ids.scheduled_message_id(user, record.born_ms, record.id)
 
 
 # -- what the owner asks for -------------------------------------------------------------------------------

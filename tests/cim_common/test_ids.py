@@ -45,3 +45,11 @@ def test_device_ids() -> None:
 def test_buckets_are_fixed() -> None:
     assert ids.conversation_bucket("lobby") == 503
     assert ids.user_bucket(1024 + 7) == 7
+
+
+def test_a_scheduled_message_has_an_id_of_its_own() -> None:
+    user = ids.MIN_USER_ID + 5
+    same = ids.scheduled_message_id(user, 1, "s1")
+    assert same == ids.scheduled_message_id(user, 1, "s1")
+    others = {ids.scheduled_message_id(*other) for other in ((user + 1, 1, "s1"), (user, 2, "s1"), (user, 1, "s2"))}
+    assert len(others | {same}) == 4
