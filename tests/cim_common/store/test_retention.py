@@ -354,3 +354,41 @@ def test_retention_against_writers_readers_and_marks(race: Race, store: Any) -> 
     assert unread(store, BOB) == left <= others
     assert store.run(marks.move(BOB, DIRECT, total)) == total
     assert unread(store, BOB) == 0
+
+
+class Counts:
+    """What unread counts should be, kept the plain way: authors of texts, marks, the first seq kept."""
+
+    def __init__(self) -> None:
+        self.authors: list[int] = []
+        self.marks = {ALICE: 0, BOB: 0}
+        self.first = 1
+
+    def unread(self, user: int) -> int:
+        start = max(self.marks[user], self.first - 1)
+        return sum(author != user for author in self.authors[start:])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_unread_counts_agree_with_a_plain_count(committer: Any, seed: int) -> None:
+    chance, counts, store = random.Random(seed), Counts(), committer.store
+
+    def say(count: int) -> None:
+        authors = [chance.choice((ALICE, BOB)) for _ in range(count)]
+        first = len(counts.authors) + 1
+        committer.commit(*[committer.append(first + i, 0, "x", author) for i, author in enumerate(authors)])
+        counts.authors += authors
+
+    for _ in range(6):
+        say(400)
+    for _ in range(60):
+        step, user = chance.random(), chance.choice((ALICE, BOB))
+        if step < 0.4:
+            say(chance.randrange(1, 20))
+        elif step < 0.8:
+            seq = chance.randrange(1, len(counts.authors) + 1)
+            counts.marks[user] = max(counts.marks[user], seq)
+            assert store.run(marks.move(user, DIRECT, seq)) == counts.marks[user]
+        else:
+            counts.first = trim_all(store, Rule(newest=chance.randrange(5, len(counts.authors))))
+        assert [unread(store, who) for who in (ALICE, BOB)] == [counts.unread(who) for who in (ALICE, BOB)]
