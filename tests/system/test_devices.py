@@ -184,7 +184,7 @@ def test_two_logins_of_one_device_at_two_servers_at_once(people: People) -> None
     """One of them stays, the store says which, and only that one moves cursors; whatever the order."""
     store = people.cluster.redis()
     for turn in range(15):
-        both = [people.at(server, "hugo", "phone") for server in (0, 1)]
+        both = [people.at(server, f"hugo{turn}", "phone") for server in (0, 1)]
         for person in both:
             person.send(m.Login(person.place["connect_token"], "phone"))
         answers = [person.next() for person in both]
