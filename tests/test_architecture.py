@@ -1,6 +1,7 @@
 """Rules of the layout, as tests (docs/architecture.md, CONTRIBUTING.md)."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -180,6 +181,16 @@ def test_invariants_cited_in_the_code_exist() -> None:
         for word in path.read_text().replace("(", " ").replace(")", " ").replace(",", " ").replace(".", " ").split():
             if word[0] == "I" and word[1:].isdigit():
                 assert f"**{word}**" in text, f"{name_of(path)} cites {word}"
+
+
+def test_each_invariant_is_tested_by_its_number() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    stated = set(re.findall(r"^- \*\*(I\d+)\*\*", text, re.MULTILINE))
+    tested: set[str] = set()
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        for arguments in re.findall(r"mark\.invariant\(([^)]*)\)", path.read_text()):
+            tested |= set(re.findall(r"I\d+", arguments))
+    assert tested == stated
 
 
 def test_every_package_is_typed() -> None:

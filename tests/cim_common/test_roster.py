@@ -46,6 +46,7 @@ def test_the_owner_is_followed_by_an_admin_before_older_members() -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
+@pytest.mark.invariant("I19")
 def test_the_store_makes_the_same_of_a_log_step_by_step(committer: Committer, store: Store, seed: int) -> None:  # noqa: F811
     chance = random.Random(seed)
     world, users = World(committer), list(NAMES)

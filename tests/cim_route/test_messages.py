@@ -50,6 +50,7 @@ def test_a_direct_conversation_has_three_names(route: Route) -> None:
     assert send(route, alice, to=conversation, text="x").json["conversation"] == conversation
 
 
+@pytest.mark.invariant("I3")
 def test_the_sender_is_the_tokens_whatever_the_body_says(route: Route) -> None:
     alice = route.bearer("alice")
     bob = route.register("bob")

@@ -96,6 +96,7 @@ def test_what_was_enqueued_goes_out_in_one_write(wired: Wired) -> None:
     assert wired.peer.recv(65536) == push(1) + push(2) + push(3)
 
 
+@pytest.mark.invariant("I17")
 def test_a_slow_consumer_is_told_why_and_gets_whole_frames(wired: Wired) -> None:
     wired.log_in()
     count = 0

@@ -104,6 +104,7 @@ def page(head: int, *seqs: int) -> LogPage:
     return LogPage(head, 7, 1, 0, end, end < head, "member", [(seq, entry(seq)) for seq in seqs], ())
 
 
+@pytest.mark.invariant("I10")
 def test_entries_go_out_in_order_once(world: World) -> None:
     peer = world.live()
     world.apply(1, 2, 2, 1, 3)
@@ -120,6 +121,7 @@ def test_a_gap_that_closes_by_itself_costs_nothing(world: World) -> None:
     assert world.link.asked == []
 
 
+@pytest.mark.invariant("I10")
 def test_a_gap_that_stays_is_read_from_the_log(world: World) -> None:
     peer = world.live()
     world.apply(1, 4)
@@ -150,6 +152,7 @@ def test_the_store_away_during_a_gap_is_tried_again(world: World) -> None:
     assert peer.seqs == [1, 2]
 
 
+@pytest.mark.invariant("I12")
 def test_what_comes_before_the_interest_is_known_is_kept(world: World) -> None:
     peer = Peer()
     world.all.sync(peer, "lobby", 3)  # type: ignore[arg-type]
@@ -161,6 +164,7 @@ def test_what_comes_before_the_interest_is_known_is_kept(world: World) -> None:
     assert peer.seqs == [7]
 
 
+@pytest.mark.invariant("I11")
 def test_live_only_after_a_page_has_reached_applied(world: World) -> None:
     other = world.live()
     peer = Peer()
@@ -242,6 +246,7 @@ def in_group(world: World, peer: Peer, head: int, taken: bool) -> None:
     world.link.answer("page_up", page(head))
 
 
+@pytest.mark.invariant("I20")
 def test_who_is_kicked_gets_the_kick_and_nothing_after_it(world: World) -> None:
     kicked, other = Peer(5), Peer(6)
     in_group(world, kicked, 3, True)
@@ -266,6 +271,7 @@ def test_who_has_come_back_before_his_kick_is_known_here_reads_on(world: World) 
     assert peer.seqs == [9]
 
 
+@pytest.mark.invariant("I20")
 def test_a_page_read_before_a_kick_is_read_again(world: World) -> None:
     kicked, other = Peer(5), Peer(6)
     in_group(world, other, 3, True)
@@ -280,6 +286,7 @@ def test_a_page_read_before_a_kick_is_read_again(world: World) -> None:
     assert kicked.seqs == []
 
 
+@pytest.mark.invariant("I22")
 def test_a_cursor_of_another_log_is_set_back(world: World) -> None:
     world.live(9)
     ahead, other = Peer(), Peer()
@@ -291,6 +298,7 @@ def test_a_cursor_of_another_log_is_set_back(world: World) -> None:
     assert other.answers[-1] == Page(4, 9, False, rewound=True)
 
 
+@pytest.mark.invariant("I22")
 def test_a_log_that_went_back_is_told_to_everyone(world: World) -> None:
     peer = world.live(9)
     conversation = world.all.get("lobby")

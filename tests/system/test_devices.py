@@ -198,6 +198,7 @@ def test_two_logins_of_one_device_at_two_servers_at_once(people: People) -> None
         eventually(lambda held=held, winner=winner: holder_of(store, winner) != held, 10)  # type: ignore[misc]
 
 
+@pytest.mark.invariant("I15")
 def test_an_older_session_moves_no_cursor_once_the_newer_is_answered(people: People) -> None:
     """Even one that has not heard of it: the doorbell that would end it is lost."""
     store = people.cluster.redis()
@@ -239,6 +240,7 @@ def test_a_takeover_while_messages_come_in_leaves_the_newer_session_a_gapless_lo
     assert older == list(range(2, len(older) + 2))
 
 
+@pytest.mark.invariant("I14")
 def test_a_late_release_hurts_nobody(people: People) -> None:
     """The old connection ends only after the new one has been answered, at another server."""
     store = people.cluster.redis()

@@ -71,6 +71,7 @@ def test_batch(route: Route) -> None:
     assert max(len(frame.batch) for frame in ben.frames) <= 100
 
 
+@pytest.mark.invariant("I16")
 def test_reconnect_after_its_server_died(cluster: Cluster, route: Route) -> None:
     ann, ben = person(route, "Ann").start(), person(route, "Ben").start()
     eventually(lambda: len(route.call("GET", "/onlineUser")["dataBody"] or []) == 2)

@@ -124,6 +124,7 @@ async def test_one_of_two_servers_is_killed_with_zookeeper(new_cluster: NewClust
     await exchange(cluster, disturb)
 
 
+@pytest.mark.invariant("I9")
 async def test_every_push_stream_is_deleted_once_a_second(new_cluster: NewCluster) -> None:
     cluster = new_cluster()
     store = cluster.redis()
@@ -141,6 +142,7 @@ async def test_every_push_stream_is_deleted_once_a_second(new_cluster: NewCluste
     store.close()
 
 
+@pytest.mark.invariant("I1", "I18")
 async def test_redis_is_killed_and_comes_back(new_cluster: NewCluster) -> None:
     cluster = new_cluster()
 
@@ -163,6 +165,7 @@ async def test_route_is_killed_and_chat_goes_on(new_cluster: NewCluster) -> None
     await exchange(cluster, disturb, 500)
 
 
+@pytest.mark.invariant("I18")
 async def test_zookeeper_is_gone_and_nobody_is_disconnected(
     new_cluster: NewCluster, new_zookeeper: Callable[[], RealZooKeeper]
 ) -> None:

@@ -71,6 +71,7 @@ async def test_a_device_away_while_10000_messages_come(cluster: Cluster, tmp_pat
         assert len({message.text for message in mine}) == AWAY_FOR // WRITERS
 
 
+@pytest.mark.invariant("I21")
 async def test_unread_agrees_on_all_devices(cluster: Cluster) -> None:
     async with (
         person(cluster, "sb-ann") as one,
@@ -142,6 +143,7 @@ def restore(cluster: Cluster, kept: dict[bytes, bytes]) -> None:
         pipeline.execute()
 
 
+@pytest.mark.invariant("I22")
 async def test_an_older_store_that_was_restored_is_told(cluster: Cluster, tmp_path: Path) -> None:
     async with (
         person(cluster, "se-ann") as ann,

@@ -79,6 +79,7 @@ def test_a_group_is_made_with_its_members_and_stands_in_their_lists(world: World
     assert world.change(DAVE, Kind.CREATED, text="mine") == -Code.ID_TAKEN
 
 
+@pytest.mark.invariant("I20")
 def test_only_members_write_and_read(world: World) -> None:
     assert world.say(BOB, "hello") == 2
     assert world.say(DAVE, "let me in") == -Code.NOT_A_MEMBER
@@ -86,6 +87,7 @@ def test_only_members_write_and_read(world: World) -> None:
     assert world.texts(CAROL) == ["ops", "hello"]
 
 
+@pytest.mark.invariant("I7")
 def test_a_strangers_refusal_outlives_his_joining(world: World) -> None:
     early = world.append(DAVE, None, "too early", GROUP)
     world.committer.commit(early)
@@ -114,6 +116,7 @@ def test_a_group_may_show_all_its_history(world: World) -> None:
     assert world.change(DAVE, Kind.JOINED, targets=(BOB,)) == -Code.FORBIDDEN
 
 
+@pytest.mark.invariant("I20", "I23")
 def test_kick_leave_and_rejoin(world: World) -> None:
     world.say(ALICE, "one")
     assert world.change(ALICE, Kind.KICKED, targets=(BOB,)) == 3
@@ -222,6 +225,34 @@ def test_a_change_is_idempotent_like_a_message(world: World) -> None:
     assert (again.status.name, again.seq) == ("KNOWN", kick.seq)
     assert (other.status.name, other.code) == ("REFUSED", Code.ID_REUSED)
     assert world.members() == {"alice": "owner", "carol": "member"}
+
+
+@pytest.mark.invariant("I2")
+def test_what_is_refused_has_written_nothing_but_the_refusal(world: World) -> None:
+    first = world.say(BOB, "hello")
+    world.change(ALICE, Kind.BANNED, targets=(DAVE,))
+
+    def everything() -> dict[bytes, bytes]:
+        kept = [key for key in world.store.command("KEYS", "*") if not key.startswith(b"snd:")]
+        return {key: world.store.command("DUMP", key) for key in kept}
+
+    before = everything()
+    for user, kind, fields in (
+        (BOB, Kind.KICKED, {"targets": (CAROL,)}),
+        (ALICE, Kind.KICKED, {"targets": (CAROL, DAVE)}),  # the first of them alone would do
+        (ALICE, Kind.JOINED, {"targets": (DAVE,)}),
+        (ALICE, Kind.JOINED, {"targets": (CAROL,)}),
+        (BOB, Kind.ROLE, {"targets": (BOB,), "role": "owner"}),
+        (CAROL, Kind.EDITED, {"ref": first, "text": "x"}),
+        (CAROL, Kind.RECALLED, {"ref": first}),
+        (CAROL, Kind.REACTION, {"ref": 99, "text": "+1"}),
+        (BOB, Kind.PINNED, {"ref": first}),
+        (BOB, Kind.RENAMED, {"text": "mine"}),
+        (DAVE, Kind.LEFT, {}),
+        (BOB, Kind.DISSOLVED, {}),
+    ):
+        assert world.change(user, kind, **fields) < 0, (user, kind)
+    assert everything() == before
 
 
 def test_history_by_time(world: World) -> None:

@@ -3,6 +3,8 @@
 import time
 from typing import Any
 
+import pytest
+
 from cim_common import changes, ids
 from cim_common.store import conversations, interest, keys, pages
 from cim_common.store.commit import MAX_WAIT_S, MAX_WAITING
@@ -22,6 +24,7 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+@pytest.mark.invariant("I1", "I5")
 def test_seqs_are_gapless_and_in_the_order_of_n(committer: Any) -> None:
     answers = committer.commit(*[committer.append(n, n - 1, f"text {n}") for n in range(1, 6)])
     assert answers == [("STORED", seq, 0) for seq in range(1, 6)]
@@ -29,6 +32,7 @@ def test_seqs_are_gapless_and_in_the_order_of_n(committer: Any) -> None:
     assert [codec.decode_entry(entry).text for _, entry in page.entries] == [f"text {n}" for n in range(1, 6)]
 
 
+@pytest.mark.invariant("I4")
 def test_a_resent_n_gets_the_seq_it_has(committer: Any, new_committer: Any) -> None:
     committer.commit(*[committer.append(n, n - 1, f"text {n}") for n in range(1, 6)])
     other = new_committer("s2:e")
@@ -50,12 +54,14 @@ def test_a_reply_lost_between_redis_and_server_does_not_double(committer: Any, n
     assert new_committer().commit(committer.append(2, 1, "once")) == [("KNOWN", 2, 0)]
 
 
+@pytest.mark.invariant("I6")
 def test_other_content_under_the_same_n_is_id_reused(committer: Any) -> None:
     committer.commit(committer.append(1, 0, "a"), committer.append(2, 1, "b"))
     assert committer.commit(committer.append(1, 0, "other")) == [("REFUSED", 1, Code.ID_REUSED)]
     assert committer.commit(committer.append(2, 1, "other")) == [("REFUSED", 2, Code.ID_REUSED)]
 
 
+@pytest.mark.invariant("I5")
 def test_a_message_whose_predecessor_is_missing_waits(committer: Any) -> None:
     committer.commit(committer.append(1, 0, "a"))
     assert committer.commit(committer.append(5, 3, "c")) == [("RETRY", 0, Code.OUT_OF_ORDER)]
@@ -84,6 +90,7 @@ def test_a_chain_longer_than_the_walk_is_unresolved(committer: Any) -> None:
     assert committer.commit(committer.append(6, 5, "text 6")) == [("UNRESOLVED", 0, 0)]
 
 
+@pytest.mark.invariant("I7")
 def test_the_blocked_are_refused_and_stay_refused(committer: Any) -> None:
     committer.commit(committer.append(1, 0, "a"))
     committer.store.command("HSET", keys.conv(DIRECT), f"m:{ALICE}", "b 1- 0 0")
@@ -125,6 +132,7 @@ def test_too_many_too_fast_are_told_when(committer: Any) -> None:
     assert [append.seq for append in stored] == list(range(1, len(stored) + 1))
 
 
+@pytest.mark.invariant("I13")
 def test_both_lists_hold_a_direct_conversation_before_its_first_ack(committer: Any) -> None:
     committer.commit(committer.append(1, 0, "first"))
     for user in (ALICE, BOB):
@@ -132,6 +140,7 @@ def test_both_lists_hold_a_direct_conversation_before_its_first_ack(committer: A
     assert committer.store.command("HGET", keys.conv(DIRECT), "t") is None
 
 
+@pytest.mark.invariant("I13")
 def test_whoever_finds_a_todo_finishes_it_before_answering(committer: Any, store: Any) -> None:
     flow = conversations.open_direct(DIRECT, 1)
     commands = next(flow)
@@ -178,6 +187,7 @@ def test_a_damaged_conversation_does_not_hold_up_others(committer: Any, store: A
     assert [(append.status.name, append.code) for append in settled] == [("RETRY", Code.INTERNAL), ("STORED", 0)]
 
 
+@pytest.mark.invariant("I8")
 def test_what_waited_too_long_is_never_committed(committer: Any) -> None:
     append = committer.append(1, 0, "old")
     committer.group.submit(append)
@@ -187,6 +197,7 @@ def test_what_waited_too_long_is_never_committed(committer: Any) -> None:
     assert committer.group.next_write(now_ms()) is None
 
 
+@pytest.mark.invariant("I17")
 def test_the_queue_is_bounded(committer: Any) -> None:
     for n in range(1, MAX_WAITING + 1):
         assert committer.group.submit(committer.append(n, n - 1, "x"))

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from cim_common import ids
 from cim_common.store import interest, keys
 from cim_common.store.interest import LEFT_IS_DEAD_AFTER_S, Liveness
@@ -20,6 +22,7 @@ def test_taking_and_dropping_by_generation(store: Any) -> None:
     assert store.run(interest.take("unknown", "s1:e1", 1)) is None
 
 
+@pytest.mark.invariant("I16")
 def test_who_counts_as_dead() -> None:
     now = [0.0]
     liveness = Liveness(lambda: now[0])

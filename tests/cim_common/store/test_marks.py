@@ -25,6 +25,7 @@ def talk(committer: Any) -> Any:
     return committer
 
 
+@pytest.mark.invariant("I21")
 def test_unread_are_the_texts_of_others_above_the_mark(talk: Any) -> None:
     store = talk.store
     assert unread(store, BOB) == (4, 0)
@@ -38,6 +39,7 @@ def test_unread_are_the_texts_of_others_above_the_mark(talk: Any) -> None:
     assert unread(store, BOB) == (1, 6)
 
 
+@pytest.mark.invariant("I21")
 def test_a_mark_moves_forward_only_and_not_past_the_head(talk: Any) -> None:
     assert talk.store.run(marks.move(BOB, DIRECT, 4)) == 4
     assert talk.store.run(marks.move(BOB, DIRECT, 2)) == 4

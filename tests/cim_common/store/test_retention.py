@@ -85,6 +85,7 @@ def test_long_texts_make_a_step_shorter(committer: Any) -> None:
     assert trim_all(committer.store, Rule(newest=1)) == 60
 
 
+@pytest.mark.invariant("I23")
 def test_pages_and_cursors_are_told_what_is_expired(committer: Any) -> None:
     write(committer, 20)
     store = committer.store

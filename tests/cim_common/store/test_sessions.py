@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from cim_common import ids
 from cim_common.store import keys, push, sessions
 from cim_common.store.sessions import Session
@@ -26,6 +28,7 @@ def test_the_newer_session_holds_the_device_and_the_older_is_rung(store: Any) ->
     assert [(t.user, t.device, t.connection) for t in bell.takeovers] == [(ALICE, "d1", "c1")]
 
 
+@pytest.mark.invariant("I14")
 def test_a_late_release_does_not_hurt_the_newer_session(store: Any) -> None:
     claim(store, OLD)
     claim(store, NEW)
@@ -35,6 +38,7 @@ def test_a_late_release_does_not_hurt_the_newer_session(store: Any) -> None:
     assert store.run(sessions.of_user(ALICE)) == {}
 
 
+@pytest.mark.invariant("I15")
 def test_only_the_holder_moves_cursors_and_only_forward(store: Any) -> None:
     claim(store, OLD)
     assert store.run(sessions.move_cursors(ALICE, "d1", OLD, False, {"lobby": 5}))
