@@ -186,6 +186,7 @@ def test_what_became_due_while_all_were_dead_is_sent_once(
     hugo.close()
 
 
+@pytest.mark.invariant("I24")
 def test_servers_killed_while_they_send_lose_and_double_nothing(new_cluster: NewCluster) -> None:
     cluster = new_cluster()
     ines, jana = Raw(cluster.route, "ines").log_in(), Raw(cluster.route, "jana").log_in()

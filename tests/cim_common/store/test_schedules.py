@@ -75,6 +75,7 @@ def test_the_same_id_again_changes_text_and_time(owner: Owner, store: Any) -> No
     assert store.run(owner.schedule("elsewhere", where=ids.LOBBY)) == Outcome(Code.BAD_REQUEST)
 
 
+@pytest.mark.invariant("I24")
 def test_what_is_cancelled_is_gone_for_good(owner: Owner, store: Any) -> None:
     store.run(owner.schedule())
     assert store.run(owner.cancel()) == DONE
