@@ -4,14 +4,16 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+import trio
 
+from cim_client import Refused, connect
 from cim_common import ids
 from cim_common.wire import Code
 from cim_common.wire import messages as m
 from cim_common.wire.kinds import Kind
-from tests.real_servers import RealRedis, eventually
+from tests.real_servers import SLOWNESS, RealRedis, eventually
 from tests.system.cluster import Cluster
-from tests.system.raw import Raw
+from tests.system.raw import PASSWORD, Raw
 
 NewCluster = Callable[..., Cluster]
 HOUR_MS = 3_600_000
@@ -114,6 +116,27 @@ def test_many_long_ones_come_in_pages(cluster: Cluster) -> None:
         assert schedule(paula, f"s{n}", notes, at, str(n) + "x" * 16_000) == m.Done(1)
     assert [found.text[0] for found in waiting(paula)] == [str(n) for n in range(9)]
     paula.close()
+
+
+async def test_as_programs_use_it(cluster: Cluster) -> None:
+    async with (
+        connect(cluster.route, name="olga", password=PASSWORD, register=True, data_dir=None) as olga,
+        connect(cluster.route, name="pete", password=PASSWORD, register=True, data_dir=None) as pete,
+    ):
+        long = [await olga.schedule("pete", str(n) + "x" * 16_000, in_s=60 + n) for n in range(6)]
+        assert await olga.scheduled() == long
+        for scheduled in long[1:]:
+            await olga.cancel(scheduled.id)
+        moved = await olga.reschedule(long[0].id, text="sooner", in_s=0.5)
+        assert moved.id == long[0].id
+        with trio.fail_after(15 * SLOWNESS):
+            async for message in pete.messages():
+                assert (message.sender, message.text) == ("olga", "sooner")
+                break
+        assert await olga.scheduled() == []
+        with pytest.raises(Refused) as refused:
+            await olga.cancel(moved.id)
+        assert (refused.value.code, refused.value.seq) == (Code.ALREADY_SENT, message.seq)
 
 
 def test_sent_at_its_time_though_its_owner_is_away(cluster: Cluster) -> None:
