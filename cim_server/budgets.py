@@ -9,7 +9,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from cim_common.store import budgets as store
-from cim_common.store.budgets import REQUESTS, SENDS, Budget, Lease
+from cim_common.store.budgets import REQUESTS, SENDS, SYNCS, Budget, Lease
 from cim_common.store.clock import StoreClock
 from cim_common.wire.codes import Code
 from cim_server.answers import Table, fail
@@ -73,11 +73,12 @@ class Purse:
 class UserBudget:
     """One user's purses here, shared by the user's connections."""
 
-    __slots__ = ("__weakref__", "requests", "sends")
+    __slots__ = ("__weakref__", "requests", "sends", "syncs")
 
     def __init__(self, lender: "Budgets", user: int) -> None:
         self.sends = Purse(lender, user, SENDS)
         self.requests = Purse(lender, user, REQUESTS)
+        self.syncs = Purse(lender, user, SYNCS)
 
 
 class Budgets:

@@ -270,6 +270,9 @@ class Requests:
         if not conversations.may_take_part(event.conversation, session.user):
             fail(channel, 0, Code.NO_SUCH_CONVERSATION, event.conversation)
             return
+        if after_ms := self._budgets.of(session).syncs.spend():
+            fail(channel, 0, Code.REQUEST_LIMIT, event.conversation, after_ms)
+            return
         if session.conversations is None:
             session.conversations = set()
         if len(session.conversations) >= MAX_CONVERSATIONS and event.conversation not in session.conversations:

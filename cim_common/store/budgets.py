@@ -36,6 +36,9 @@ SENDS = Budget("sends", 500.0, 5_000)
 REQUESTS = Budget("requests", 50.0, 500)
 """Everything else that costs the store something: changes, pages of history, look-ups."""
 
+SYNCS = Budget("syncs", 200.0, 10_000)
+"""Pages of new messages: the burst is what thousands of conversations ask for at a login."""
+
 KEPT_MS = 60_000
 """Longer than any burst takes to be there again: what is forgotten then means nothing any more."""
 

@@ -54,8 +54,8 @@ class Raw:
             self.protocol.receive_data(self.socket.recv(65536))
         return event
 
-    def until(self, kind: type) -> Any:
-        """The next message of a kind; others are passed over."""
+    def until(self, kind: type | tuple[type, ...]) -> Any:
+        """The next message of a kind, or of one of several; others are passed over."""
         while not isinstance(event := self.next(), kind):
             assert not isinstance(event, m.ConnectionClosed)
         return event

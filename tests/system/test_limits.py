@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from cim_client import connect
-from cim_common.store.budgets import REQUESTS, SENDS
+from cim_common.store.budgets import REQUESTS, SENDS, SYNCS
 from cim_common.wire import Code
 from cim_common.wire import messages as m
 from cim_server.budgets import ASKING_MS, CREDIT_PART
@@ -125,6 +125,28 @@ def test_requests_are_limited_and_said_when_to_come_back(join: Callable[..., Raw
         nosy.send(m.Resolve(asked + 1, "calm"))
         answer = nosy.next()
     assert isinstance(answer, m.Resolved)
+
+
+def test_pages_of_new_messages_are_limited(join: Callable[..., Raw]) -> None:
+    greedy, calm = join("greedy"), join("calm")
+    notes = greedy.with_(greedy)
+    head = greedy.say(notes, 1, 0, "a note").seq
+    assert len(greedy.sync(notes, 0)) == head
+    refused: list[m.Failed] = []
+    began, asked = time.monotonic(), 0
+    while not any(failed.after_ms > ASKING_MS for failed in refused):
+        greedy.send(*[m.Sync(notes, head, 0)] * AT_ONCE)
+        answers = [greedy.until((m.Page, m.Failed)) for _ in range(AT_ONCE)]
+        asked += AT_ONCE
+        refused += [answer for answer in answers if isinstance(answer, m.Failed)]
+    took = time.monotonic() - began
+    assert asked - len(refused) <= SYNCS.burst + SYNCS.per_s * took + SYNCS.lease + SYNCS.lease // CREDIT_PART
+    assert {(failed.code, failed.conversation) for failed in refused} == {(Code.REQUEST_LIMIT, notes)}
+    assert calm.sync("lobby", 0) == []
+    assert isinstance(greedy.say(notes, 2, 1, "still sends"), m.Ack)
+    time.sleep(refused[-1].after_ms / 1000)
+    greedy.send(m.Sync(notes, head, 0))
+    assert isinstance(greedy.until((m.Page, m.Failed)), m.Page)
 
 
 async def test_the_sdk_waits_as_it_is_told(cluster: Cluster) -> None:
