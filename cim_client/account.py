@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import datetime
+from functools import partial
 
 from cim_client.core import Core
 from cim_client.errors import Refused
@@ -47,13 +48,14 @@ class Account:
         return await self._schedule(secrets.token_hex(8), conversation, text, self._time_ms(in_s, at))
 
     async def scheduled(self) -> list[Scheduled]:
-        page: ScheduleList = await self._core.requests.ask(Schedules)
-        found = list(page.schedules)
-        while page.more and page.schedules:
-            after = found[-1].id
-            page = await self._core.requests.ask(lambda request, after=after: Schedules(request, after))  # type: ignore[misc]
-            found += page.schedules
-        return sorted(map(scheduled_of, found), key=lambda waiting: waiting.at)
+        found: list[Scheduled] = []
+        more = True
+        while more:
+            after = found[-1].id if found else ""
+            answer: ScheduleList = await self._core.requests.ask(partial(Schedules, after=after))
+            found += map(scheduled_of, answer.schedules)
+            more = answer.more and bool(answer.schedules)
+        return sorted(found, key=lambda waiting: waiting.at)
 
     async def reschedule(self, schedule: str, text: str | None, in_s: float | None, at: datetime | None) -> Scheduled:
         waiting = next((waiting for waiting in await self.scheduled() if waiting.id == schedule), None)

@@ -85,7 +85,10 @@ class Member(NamedTuple):
 
 
 class Conversation(NamedTuple):
-    """A conversation as one's list shows it. `role`: owner, admin, member, blocked, left or banned."""
+    """A conversation as one's list shows it.
+
+    `role`: owner, admin, member, blocked, left or banned. `pins`: seqs of the messages pinned there, the newest pin last.
+    """
 
     id: str
     title: str
@@ -100,6 +103,7 @@ class Conversation(NamedTuple):
     dissolved: bool
     active_ms: int
     peer_id: int
+    pins: tuple[int, ...] = ()
 
 
 class Device(NamedTuple):
@@ -141,7 +145,7 @@ def conversation_of(listed: wire.Conversation) -> Conversation:
     """A list entry as programs see it."""
     return Conversation(
         listed.id, listed.title or listed.id, listed.role, listed.unread, listed.read, listed.head, listed.pinned,
-        listed.muted, listed.members, listed.topic, listed.dissolved, listed.active_ms, listed.peer,
+        listed.muted, listed.members, listed.topic, listed.dissolved, listed.active_ms, listed.peer, tuple(listed.pins),
     )  # fmt: skip
 
 

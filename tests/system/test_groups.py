@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from cim_client import Client, Group, Refused
+from cim_common import ids
 from cim_common.wire.codes import Code
 from tests.system.cluster import Cluster
 from tests.system.people import event, next_messages, on_two_servers, person, texts
@@ -151,6 +152,9 @@ async def test_edits_recalls_and_reactions_on_two_devices(cluster: Cluster) -> N
         await bob.pin_message("gd-ann", first.seq)
         pinned = await event(one, "conversation", lambda found: found.state == "pinned")
         assert (pinned.ref, pinned.user) == (first.seq, "gd-bob")
+        assert [listed.pins for listed in await two.conversations() if listed.id == first.conversation] == [
+            (first.seq,)
+        ]
 
 
 async def test_what_is_recalled_before_it_was_shown_is_not(cluster: Cluster) -> None:
@@ -198,3 +202,63 @@ async def test_somebody_blocked(cluster: Cluster) -> None:
         await ann.unblock("gg-bob")
         await bob.send("gg-ann", "hey")
         assert await texts(ann, 1) == ["hey"]
+
+
+async def test_ones_own_view_is_the_same_on_all_devices(cluster: Cluster) -> None:
+    async with person(cluster, "gi-ann") as one, person(cluster, "gi-ann") as two:
+        group = await one.create_group("gi", topic="view")
+        await known_to(two, group)
+        await one.pin(group)
+        await event(two, "conversation", lambda found: found.state == "settings")
+        await one.mute(group)
+        await event(two, "conversation", lambda found: found.state == "settings")
+        (listed,) = [listed for listed in await two.conversations() if listed.id == group.id]
+        assert (listed.pinned, listed.muted, listed.topic, listed.members) == (True, True, "view", 1)
+        await two.pin(group, on=False)
+        (listed,) = [listed for listed in await one.conversations() if listed.id == group.id]
+        assert (listed.pinned, listed.muted) == (False, True)
+
+
+async def test_who_has_read_up_to_where(cluster: Cluster) -> None:
+    async with person(cluster, "gj-ann") as ann, person(cluster, "gj-bob") as bob, person(cluster, "gj-eve") as eve:
+        group = await ann.create_group("gj", members=["gj-bob", "gj-eve"])
+        receipt = await ann.send(group, "read this")
+        await bob.mark_read(group, receipt.seq)
+        assert await ann.read_by(group) == {"gj-ann": 0, "gj-bob": receipt.seq, "gj-eve": 0}
+        assert [member[:2] for member in await group.members()] == [
+            ("gj-ann", "owner"), ("gj-bob", "member"), ("gj-eve", "member"),
+        ]  # fmt: skip
+        await eve.set_receipts(False)
+        await eve.mark_read(group, receipt.seq)
+        assert (await ann.read_by(group))["gj-eve"] == 0
+        assert group.id not in await eve.unread()
+
+
+async def test_messages_for_later(cluster: Cluster) -> None:
+    async with person(cluster, "gk-ann") as ann, person(cluster, "gk-bob") as bob:
+        never = await ann.schedule("gk-bob", "never", in_s=3_600)
+        moved = await ann.schedule("gk-bob", "late", in_s=3_600)
+        assert [waiting.id for waiting in await ann.scheduled()] == [never.id, moved.id]
+        await ann.cancel(never.id)
+        again = await ann.reschedule(moved.id, text="soon", in_s=0.2)
+        assert (again.id, again.conversation, again.text) == (moved.id, moved.conversation, "soon")
+        (message,) = await next_messages(bob, 1)
+        assert (message.text, message.sender) == ("soon", "gk-ann")
+        assert [m.text for m in await next_messages(ann, 1)] == ["soon"]
+        assert await ann.scheduled() == []
+        with pytest.raises(Refused) as refused:
+            await ann.cancel(moved.id)
+        assert (refused.value.code, refused.value.seq) == (Code.ALREADY_SENT, message.seq)
+        with pytest.raises(Refused) as refused:
+            await ann.reschedule(never.id, text="x")
+        assert refused.value.code == Code.NO_SUCH_SCHEDULE
+
+
+async def test_a_scheduled_message_that_is_refused_is_told(cluster: Cluster) -> None:
+    async with person(cluster, "gl-ann") as ann, person(cluster, "gl-bob") as bob:
+        group = await bob.create_group("gl", members=["gl-ann"])
+        await ann.schedule(group, "too late", in_s=1.0)
+        await group.kick("gl-ann")
+        notice = await event(ann, "notice", lambda found: found.state != "hole")
+        assert notice.conversation == ids.direct(ann.user_id, ann.user_id)
+        assert notice.text

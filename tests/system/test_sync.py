@@ -184,3 +184,35 @@ async def test_back_in_a_group_after_leaving(cluster: Cluster) -> None:
             await group.invite("sf-bob")
         await ann.send(group, "the end")
         assert await texts(bob, 1) == ["the end"]
+
+
+def many_more(cluster: Cluster, group: str, user: int, count: int) -> list[str]:
+    """Copies of a group in the store and in the user's list, the last one the most active."""
+    made = [ids.new_group() for _ in range(count)]
+    with cluster.redis() as redis:
+        conv, entries = redis.dump(keys.conv(group)), redis.dump(keys.log(group))
+        active = float(redis.hget(keys.conv(group), "r") or 0)
+        pipeline = redis.pipeline(transaction=False)
+        for number, name in enumerate(made):
+            pipeline.restore(keys.conv(name), 0, conv)
+            pipeline.hset(keys.conv(name), "r", active + number)
+            pipeline.restore(keys.log(name), 0, entries)
+            pipeline.zadd(keys.conversations(user), {name: 1_000 + number})
+        pipeline.zadd(keys.conversations(user), {"#": 1_000 + count})
+        pipeline.execute()
+    return made
+
+
+async def test_5000_conversations_the_newest_first(cluster: Cluster, tmp_path: Path) -> None:
+    async with person(cluster, "sg-ann", tmp_path) as ann:
+        user = ann.user_id
+    async with person(cluster, "sg-bob") as bob:
+        group = await bob.create_group("one of many", members=["sg-ann"])
+        await bob.send(group, "hello")
+    made = many_more(cluster, group.id, user, 5_000)
+    async with person(cluster, "sg-ann", tmp_path) as ann:
+        found = await next_messages(ann, len(made) + 1)
+        await synced(ann)
+        assert found[0].conversation == made[-1]
+        assert {message.conversation for message in found} == {group.id, *made}
+        assert len(await ann.conversations()) == len(made) + 2
