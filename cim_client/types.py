@@ -87,7 +87,7 @@ class Member(NamedTuple):
 class Conversation(NamedTuple):
     """A conversation as one's list shows it.
 
-    `role`: owner, admin, member, blocked, left or banned. `pins`: seqs of the messages pinned there, the newest pin last.
+    `role`: owner, admin, member, blocked, left or banned. `pins`: seqs of messages pinned there, the newest pin last.
     """
 
     id: str
