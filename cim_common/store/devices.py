@@ -18,8 +18,8 @@ from cim_common.store.scripts import LOGOUT
 from cim_common.store.sessions import Session, pairs, released
 from cim_common.wire.messages import Device
 
-OTHER_DOORS = frozenset(("http", "legacy"))
-"""Device ids under which the store keeps what HTTP calls and legacy clients send: nobody's devices."""
+OTHER_DOORS = frozenset(("http", "legacy", "sched"))
+"""Device ids under which the store keeps what HTTP calls, legacy clients and schedules send: nobody's devices."""
 
 MAX_LISTED = 200
 CONVERSATIONS_AT_ONCE = 200

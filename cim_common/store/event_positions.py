@@ -96,7 +96,8 @@ def include(user: int, device: str, conversation: str) -> Flow[Position | None]:
 def take_in(user: int, device: str, positions: Positions) -> Flow[tuple[Positions, set[str]]]:
     """Take in conversations that are new in the user's list; also returns all that have changed there.
 
-    A new one begins at its beginning, or where the user came in.
+    A new one begins at its beginning, or where the user came in; the lobby, which stands in the list once it was pinned
+    or muted, only when it is asked for (`include`).
     """
     key, version, changed = keys.event_positions(user, device), positions.version, set[str]()
     of = dict(positions.of)
@@ -110,6 +111,7 @@ def take_in(user: int, device: str, positions: Positions) -> Flow[tuple[Position
         scored = {member.decode(): int(float(score)) for member, score in zip(flat[::2], flat[1::2], strict=True)}
         version = max(scored.values())
         scored.pop("#", None)
+        scored.pop(ids.LOBBY, None)
         new = [conversation for conversation in scored if conversation not in of]
         if new:
             replies = yield [("HMGET", keys.conv(conversation), "i", f"m:{user}") for conversation in new]

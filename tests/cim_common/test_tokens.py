@@ -15,6 +15,8 @@ from cim_common.tokens import (
     Tokens,
     expires_at,
 )
+from cim_common.wire import Limits, codec
+from cim_common.wire.messages import Login
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 ALICE = ConnectClaims(2**31 + 5, "älice", "d1", 1)
@@ -99,6 +101,8 @@ def test_the_longest_connect_token_fits_into_a_login_frame() -> None:
     token = Tokens(SECRET).connect(longest)
     assert len(token) <= MAX_TOKEN_LENGTH
     assert Tokens(SECRET).read_connect(token) == longest
+    login = Login(token, longest.device, client="x" * 64, ephemeral=True, returning=True)
+    assert len(codec.encode(login)) <= Limits().max_login_frame_bytes
 
 
 def test_reading_is_cheap_enough_for_a_server_that_gets_all_its_clients_at_once() -> None:

@@ -38,7 +38,7 @@ def test_a_device_id_is_made_when_there_is_none(route: Route) -> None:
     assert len({route.login("alice")["device_id"] for _ in range(3)}) == 3
 
 
-@pytest.mark.parametrize("device", ["", "A", "a b", "x" * 33, "http", "legacy", "#"])
+@pytest.mark.parametrize("device", ["", "A", "a b", "x" * 33, "http", "legacy", "sched", "#"])
 def test_a_bad_device_id(route: Route, device: str) -> None:
     route.register("alice")
     answer = login(route, {"name": "alice", "password": PASSWORD, "device_id": device})

@@ -255,6 +255,24 @@ def test_a_late_release_hurts_nobody(people: People) -> None:
     assert holder_of(store, new) == held
 
 
+def test_a_first_sync_beside_a_sender_misses_nothing(people: People) -> None:
+    """Interest comes before the head that is synced to (I12), however the two servers' steps fall together."""
+    count = 30
+    for turn in range(5):
+        writer, reader = people.at(0, f"pino{turn}").log_in(), people.at(1, f"quod{turn}").log_in()
+        ours = writer.with_(reader)
+        assert isinstance(writer.say(ours, 1, 0, "1"), m.Ack)
+        sending = threading.Thread(
+            target=lambda writer=writer, ours=ours: [writer.say(ours, n, n - 1, str(n)) for n in range(2, count + 1)]
+        )
+        sending.start()
+        seqs = [entry.seq for entry in reader.sync(ours, 0)]
+        while seqs[-1] < count:
+            seqs += [entry.seq for entry in reader.until(m.Push).entries]
+        sending.join()
+        assert seqs == list(range(1, count + 1))
+
+
 def test_settings_reach_the_other_devices(people: People) -> None:
     phone, laptop = people.at(0, "nora", "phone").log_in(), people.at(1, "nora", "laptop").log_in()
     assert isinstance(phone.say(phone.with_(phone), 1, 0, "a note"), m.Ack)
@@ -280,3 +298,16 @@ def test_settings_reach_the_other_devices(people: People) -> None:
     phone.send(m.Setting(6, "", "receipts", False), m.Setting(7, "", "last_seen", False))
     assert [phone.until(m.Done).request for _ in range(2)] == [6, 7]
     assert store.hmget(keys.user(phone.user), "no_receipts", "no_seen") == [b"1", b"1"]
+
+
+def test_a_killed_servers_devices_are_offline_and_tell_when_they_were_seen(people: People) -> None:
+    """The last of this module: the servers are others afterwards."""
+    phone, laptop = people.at(0, "rolf", "phone").log_in(), people.at(1, "rolf", "laptop").log_in()
+    eventually(lambda: devices_of(phone)["laptop"].online, 10)
+    server = next(one for one in people.cluster.ready["servers"] if one["tcp"] == laptop.server)
+    people.cluster.kill(server["id"])
+    eventually(lambda: not devices_of(phone)["laptop"].online, 20)
+    assert abs(devices_of(phone)["laptop"].seen_ms / 1000 - time.time()) < 180
+    assert holder_of(people.cluster.redis(), laptop) is not None
+    again = people.at(0, "rolf", "laptop").log_in()  # nobody is stuck (I16)
+    assert devices_of(again)["laptop"].online

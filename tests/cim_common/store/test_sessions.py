@@ -77,6 +77,20 @@ def test_a_device_and_its_user_are_seen_at_claim_release_and_in_between(store: A
     assert seen() == (4_000, 4_000)
 
 
+def test_at_the_memory_limit_sessions_end_and_are_checked(store: Any) -> None:
+    claim(store, OLD, now_ms=1_000)
+    claim(store, NEW, "d2", now_ms=1_000)
+    store.command("CONFIG", "SET", "maxmemory", 1)
+    try:
+        (standing,) = store.run(sessions.seen([(ALICE, "d2", NEW)], 2_000))
+        assert standing.holder == str(NEW)
+        assert store.run(sessions.release(ALICE, "d1", OLD, True, 2_000)) is True
+    finally:
+        store.command("CONFIG", "SET", "maxmemory", 0)
+    assert store.run(sessions.of_user(ALICE)) == {"d2": NEW}
+    assert (seen_of(store, "d1"), seen_of(store, "d2")) == (2_000, 1_000)
+
+
 def test_a_login_of_an_older_version_is_refused_and_changes_nothing(store: Any) -> None:
     assert store.run(sessions.claim(ALICE, "alice", "d1", OLD, False, 1, version=1)).replaced is None
     store.command("HINCRBY", keys.user(ALICE), "t:d1", 1)

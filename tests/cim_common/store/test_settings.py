@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cim_common.store import conversations, keys, sessions, settings
+from cim_common.store import conversations, event_positions, keys, sessions, settings
 from cim_common.store.sessions import Session
 from cim_common.wire.doorbell_pb2 import Doorbell
 from tests.cim_common.store.conftest import ALICE, BOB, DIRECT
@@ -44,6 +44,15 @@ def test_the_lobby_can_be_set_too_and_stands_once_in_the_list(store: Any, commit
     found, version, _ = store.run(conversations.list_since(ALICE, "d1", 0))
     assert [conversation.id for conversation in found] == ["lobby", DIRECT]
     assert version == 2
+
+
+def test_a_pinned_lobby_does_not_begin_at_its_beginning_over_http(store: Any, committer: Any) -> None:
+    positions = store.run(event_positions.begin(ALICE, "d1"))
+    committer.commit(committer.append(1, 0, "hello"), committer.append(2, 0, "hello", conversation="lobby"))
+    assert store.run(settings.set_flag(ALICE, "lobby", "pinned", True))
+    taken_in, _ = store.run(event_positions.take_in(ALICE, "d1", positions))
+    assert set(taken_in.of) == {DIRECT}
+    assert taken_in.version == 2
 
 
 def test_a_setting_keeps_what_the_list_knows_of_members(store: Any, committer: Any) -> None:
