@@ -1,8 +1,8 @@
 """Who waits for events, and what wakes them.
 
 A waiting request asks the store nothing. While there is at least one, a thread reads what has grown in the buckets
-of all conversations waited for, and the versions of the waiting users' lists, in one pipeline every `PERIOD_S`, and
-wakes those concerned. It ends with the last of them.
+of all conversations waited for, the versions of the waiting users' lists, and whether their logins are still good,
+in one pipeline every `PERIOD_S`, and wakes those concerned. It ends with the last of them.
 
 A request enters, waits until the thread has read once (`primed`), looks for itself, and then waits: what comes
 after its look is above what the thread has seen before it.
@@ -12,12 +12,12 @@ import threading
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
 from cim_common import ids
-from cim_common.store import keys
+from cim_common.store import accounts, keys
 from cim_common.store.flow import Flow, StoreError, StoreUnavailable
 from cim_common.store.recent import RecentReader
 from cim_route.store import Store
@@ -53,6 +53,7 @@ class Waiting:
         self.over = False
         self.grown: set[str] = set()
         self.listed = False
+        self.login: Any = None
         self._lock = lock
         self._woken = threading.Event()
 
@@ -169,9 +170,8 @@ class Watcher:
                 return False
             waiting = list(self._waiting)
             buckets = sorted({bucket for one in waiting for bucket in one.buckets})
-            users = sorted({one.user for one in waiting})
         due = time.monotonic() + self._period_s
-        self._read(waiting, buckets, users)
+        self._read(waiting, buckets)
         with self._changed:
             self._changed.notify_all()
             self._changed.wait_for(self._is_called, max(due - time.monotonic(), 0))
@@ -182,9 +182,9 @@ class Watcher:
         new = any(not one.primed for one in self._waiting)
         return self._stopping or not self._waiting or (new and not self._away)
 
-    def _read(self, waiting: list[Waiting], buckets: list[int], users: list[int]) -> None:
+    def _read(self, waiting: list[Waiting], buckets: list[int]) -> None:
         try:
-            grown, uncertain, versions = self._store.run(self._news(buckets, users))
+            grown, uncertain, states = self._store.run(self._news(buckets, waiting))
         except (StoreUnavailable, StoreError) as error:
             if not self._away:
                 log.warning("store_lost", link="events", error=str(error))
@@ -194,8 +194,11 @@ class Watcher:
         self._away = False
         self.reads += 1
         with self._changed:
-            for one in waiting:
-                self._tell(one, grown, uncertain, versions.get(one.user, 0))
+            for one, (version, login) in zip(waiting, states, strict=True):
+                if one.login not in (None, login):
+                    self._end(one)  # logged out: whoever waits looks at its token again
+                one.login = login
+                self._tell(one, grown, uncertain, version)
 
     def _tell(self, one: Waiting, grown: set[str], uncertain: set[int], version: int) -> None:
         one.primed = True
@@ -207,11 +210,14 @@ class Watcher:
         if one.grown or one.listed:
             one.wake()
 
-    def _news(self, buckets: list[int], users: list[int]) -> Flow[tuple[set[str], set[int], dict[int, int]]]:
+    def _news(
+        self, buckets: list[int], waiting: list[Waiting]
+    ) -> Flow[tuple[set[str], set[int], list[tuple[int, Any]]]]:
         replies = yield [
             *self._recent.commands(buckets),
-            *[("ZSCORE", keys.conversations(user), "#") for user in users],
+            *[("ZSCORE", keys.conversations(one.user), "#") for one in waiting],
+            *[accounts.login_fields(one.user, one.device) for one in waiting],
         ]
         grown, uncertain = self._recent.take(buckets, replies[: len(buckets)])
-        versions = zip(users, replies[len(buckets) :], strict=True)
-        return grown, uncertain, {user: int(float(version or 0)) for user, version in versions}
+        versions = [int(float(version or 0)) for version in replies[len(buckets) : len(buckets) + len(waiting)]]
+        return grown, uncertain, list(zip(versions, replies[-len(waiting) :], strict=True))

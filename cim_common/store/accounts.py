@@ -125,6 +125,11 @@ def login(user: int, device: str) -> Flow[Login | None]:
     return Login(account, account.token_version + int(fields[-1] or 0))
 
 
+def login_fields(user: int, device: str) -> Command:
+    """Asks for what changes when a device is logged out; for those who watch it."""
+    return ("HMGET", keys.user(user), "tv", f"t:{device}")
+
+
 def logout_everywhere(user: int) -> Flow[None]:
     """End every session token of a user.
 
