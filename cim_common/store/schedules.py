@@ -188,9 +188,10 @@ def _refusal(user: int, conversation: str, at_ms: int, now_ms: int) -> Flow[Code
     if not now_ms - MAX_LATE_MS <= at_ms <= now_ms + MAX_SCHEDULE_AHEAD_MS:
         return Code.BAD_TIME
     users = ids.direct_users(conversation)
-    names = yield [("HGET", keys.user(other), "name") for other in users or ()]
-    if not all(names):
-        return Code.NO_SUCH_USER
+    if users is not None:
+        names = yield [("HGET", keys.user(other), "name") for other in users]
+        if not all(names):
+            return Code.NO_SUCH_USER
     ((dissolved, found),) = yield [("HMGET", keys.conv(conversation), "x", f"m:{user}")]
     member = members.parse(found)
     if dissolved:
