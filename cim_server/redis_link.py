@@ -86,6 +86,11 @@ class RedisLink:
             self._pump.timers.after(0, lambda: done(error))
             self._pump.wake()
             return
+        if replies == 0:
+            # Nothing is on its way that would call it.
+            self._pump.timers.after(0, lambda: done([]))
+            self._pump.wake()
+            return
         self._waiting.append((replies, [], done, self._pump.now + REPLY_TIMEOUT_S))
         if not self._out and not self._blocked:
             self._pump.flush_later(self)
