@@ -78,10 +78,14 @@ class Participant:
             self._recorder.record("start", conversation=conversation, seq=self._starts[conversation])
 
     async def _log(self, conversation: str, limit: int) -> list[Message]:
-        try:
-            return [message async for message in self._client.history(conversation, limit)]
-        except Refused:
-            return []
+        """The newest messages, asked for until somebody answers."""
+        while True:
+            try:
+                return [message async for message in self._client.history(conversation, limit)]
+            except Refused:
+                return []
+            except Unavailable:
+                await trio.sleep(0.1)
 
     async def listen(self) -> None:
         """Show what comes, until the client ends."""
@@ -168,7 +172,7 @@ class Participant:
         with trio.move_on_after(timeout_s):
             for conversation in self.conversations:
                 begun = time.monotonic_ns()
-                found = await self._whole_log(conversation)
+                found = await self._log(conversation, WHOLE_LOG)
                 self._recorder.history(conversation, 1, begun, map(_stored, found))
                 start = self._starts.get(conversation, 0)
                 owed = {message.seq for message in found if message.seq > start and not self._is_mine(message)}
@@ -177,13 +181,6 @@ class Participant:
                 while not owed <= self._shown[conversation]:
                     await trio.sleep(0.02)
         self._recorder.record("final", since=since)
-
-    async def _whole_log(self, conversation: str) -> list[Message]:
-        while True:
-            try:
-                return await self._log(conversation, WHOLE_LOG)
-            except Unavailable:
-                await trio.sleep(0.1)
 
     def _is_mine(self, message: Message) -> bool:
         return message.client_msg_id.startswith(f"{self._client.user_id}:{self._client.device}:")

@@ -95,7 +95,7 @@ class Program:
         """Have it settle what it sent, catch up and end."""
         self._process.terminate()
         await eventually_async(lambda: self._process.poll() is not None, 60)
-        assert self._process.returncode == 0
+        assert self._process.returncode == 0, "the client program failed; it said why"
 
     def stop(self) -> None:
         self._process.kill()
@@ -144,7 +144,8 @@ class Faults:
             return
         await eventually_async(lambda: self._is_up(victim), 30)
         if kind == "kill":
-            os.kill(self._cluster.pid_of(victim), signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._cluster.pid_of(victim), signal.SIGKILL)
         elif kind == "kill unanswered":
             async with self._frozen("redis"):
                 await trio.sleep(self._rng.uniform(*FROZEN_S))
