@@ -8,7 +8,7 @@ from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, Field, field_validator
 
 from cim_common import ids
-from cim_common.store import conversations, marks, pages
+from cim_common.store import conversations, marks, pages, whispers
 from cim_common.store.pages import LogPage, NotReadable
 from cim_common.wire import codec
 from cim_common.wire.codes import Code
@@ -133,6 +133,8 @@ def blueprint(parts: Parts) -> APIBlueprint:
         mark = parts.store.run(marks.move(user, conversation, body.seq))
         if mark is None:
             raise Problem(Code.NOT_A_MEMBER)
+        if mark:
+            parts.store.run(whispers.tell_read(user, login.account.name, conversation, mark))
         return ReadMark(seq=mark).model_dump()
 
     return bp

@@ -97,6 +97,10 @@ async def test_a_program_takes_part_until_it_is_kicked(new_cluster: NewCluster) 
         await alice.react(group, 2, "+1")
         assert [found["kind"] for found in await bot.next_events(2)] == ["edited", "reaction"]
 
+        await trio.to_thread.run_sync(bot.ask, "PUT", f"/v1/conversations/{group.id}/read", {"seq": 3})
+        read = await event(bob, "read", lambda found: found.user == "bot")
+        assert (read.conversation, read.seq) == (group.id, 3)
+
         await group.kick("bot")
         await alice.send(group, "without the bot")
         (kicked,) = await bot.next_events(1)
