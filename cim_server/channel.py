@@ -9,12 +9,16 @@ import socket
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import structlog
+
 from cim_common.wire import NEED_DATA, Connection, Limits, PeerProtocolError, Role, codec
 from cim_common.wire.codes import Code
 from cim_common.wire.limits import IDLE_TIMEOUT_S, LOGIN_TIMEOUT_S
 from cim_common.wire.messages import Close, ConnectionClosed, Failed
 from cim_server.pump import GONE, READ, WRITE, Pump
 from cim_server.settings import is_loopback
+
+log = structlog.get_logger()
 
 RECEIVE_BYTES = 65_536
 MAX_OUTBOX_BYTES = 1024 * 1024
@@ -113,6 +117,10 @@ class Channel:
                     return
         except PeerProtocolError as error:
             self.close(error.code, str(error))
+        except Exception:
+            # A bug of ours that one peer's input hits must not end everybody's connections.
+            log.exception("connection_failed")
+            self.close(Code.SERVER_ERROR)
 
     def enqueue(self, frame: bytes) -> None:
         """Have a frame written at the end of the pass; over the limit the connection is closed instead."""

@@ -78,6 +78,7 @@ class Code(IntEnum):
     TOKEN_EXPIRED = 3004, "The connect token has expired: fetch another one."
     SESSION_LOST = 3005, "The session could not be kept in the store."
     TOO_MANY_CONNECTIONS = 3006, "There are too many connections from that address."
+    SERVER_ERROR = 3007, "Something went wrong in the server with what this connection asked."
 
     NORMAL = 3500, "The client has finished."
     TAKEN_OVER = 3501, "The device has connected elsewhere."

@@ -129,6 +129,20 @@ def test_a_mistake_is_answered_with_its_code(wired: Wired) -> None:
     assert wired.door.ended == 1
 
 
+def test_a_bug_that_an_input_hits_ends_that_connection_only(wired: Wired, monkeypatch: pytest.MonkeyPatch) -> None:
+    wired.log_in()
+
+    def fail(channel: Any, event: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(wired.door, "event", fail)
+    wired.peer.sendall(wired.client.send(m.Ping()))
+    wired.channel.ready(READ)
+    wired.channel.flush()
+    assert wired.read() == [m.Close(Code.SERVER_ERROR, Code.SERVER_ERROR.sentence)]
+    assert wired.door.ended == 1
+
+
 def test_no_login_in_time_and_silence(wired: Wired, pump: Pump) -> None:
     assert wired.channel.expire(pump.now + 10) is None
     wired.channel.flush()
