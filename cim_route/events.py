@@ -136,19 +136,18 @@ class _Reader:
         """The same, waiting for the first until then."""
         concerned: Collection[str] = self._positions.of.keys()
         listed = True
-        open_ones: set[str] = set(concerned)
         while True:
             if listed:
                 changed = self._take_in()
                 concerned = {*concerned, *changed}
-                open_ones |= changed
-                waiting.follow(open_ones, self._positions.version)
+                waiting.follow(waiting.conversations | changed, self._positions.version)
             standing = self._standing(concerned)
             found = self._events(standing)
             if found:
                 return found
-            open_ones -= {name for name, how in standing.items() if not how.open}
-            waiting.follow(open_ones, self._positions.version)
+            ended = {name for name, how in standing.items() if not how.open}
+            if ended:
+                waiting.follow(waiting.conversations - ended, self._positions.version)
             news = waiting.next(deadline - time.monotonic())
             if news is None:
                 return []

@@ -34,7 +34,7 @@ log = structlog.get_logger()
 
 THREADS = 48 + MAX_WAITING
 """One for each request that may wait for events, and more than may wait for a password hash (34), so that the other
-calls go on meanwhile. A thread that waits costs some 50 KiB and no CPU; waitress cannot answer without one."""
+calls go on meanwhile. A thread that waits costs some 150 KiB and no CPU; waitress answers from no other place."""
 
 MAX_CONNECTIONS = 1_000
 MAX_HEADER_BYTES = 32_768

@@ -59,6 +59,10 @@ class Waiting:
 
     def follow(self, conversations: Collection[str], version: int) -> None:
         """Wake this request for these conversations from here on, and for a list above that version."""
+        if conversations == self.conversations:
+            with self._lock:
+                self.version = version
+            return
         buckets: dict[int, list[str]] = {}
         for conversation in conversations:
             buckets.setdefault(ids.conversation_bucket(conversation), []).append(conversation)

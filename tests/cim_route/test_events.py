@@ -253,6 +253,20 @@ def test_a_store_that_was_set_back_is_told(people: list[Program], bob: Listener,
     assert bob.texts() == ["again"]
 
 
+def test_what_retention_has_removed_is_a_gap(people: list[Program], bob: Listener, store: "redis.Redis") -> None:
+    direct = ids.direct(people[0].user, bob.program.user)
+    for text in ("two", "three", "four"):
+        people[0].done("POST", "/messages", {"to": "bob", "text": text})
+    store.hset(keys.conv(direct), "f", 4)
+    store.xtrim(keys.log(direct), minid="4-0")
+    gap, message = bob.poll()
+    assert gap == {"conversation": direct, "kind": "gap", "first": 2, "last": 3, "reason": "EXPIRED"}
+    assert (message["seq"], message["text"]) == (4, "four")
+    assert bob.poll() == []
+    page = bob.program.done("GET", "/conversations/@alice/messages")
+    assert page["gaps"] == [{"first": 1, "last": 3, "reason": "EXPIRED"}]
+
+
 def test_a_long_list_is_answered_in_parts(people: list[Program], bob: Listener, monkeypatch: Any) -> None:
     monkeypatch.setattr(events, "MAX_CONVERSATIONS", 3)
     made = {people[0].done("POST", "/groups", {"name": "x", "members": ["bob"]})["conversation"] for _ in range(8)}

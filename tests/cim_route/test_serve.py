@@ -16,7 +16,8 @@ import pytest
 
 from cim_common.registry import Server
 from cim_common.registry.leases import LeaseRegistry
-from cim_route.serve import MAX_HEADER_BYTES, MAX_RECEIVED_BYTES, RouteServer, serve
+from cim_route.serve import MAX_HEADER_BYTES, MAX_RECEIVED_BYTES, THREADS, RouteServer, serve
+from cim_route.watcher import MAX_WAITING
 from tests.cim_route.conftest import PASSWORD, SECRET, Route
 from tests.real_servers import eventually
 
@@ -61,6 +62,37 @@ def raw(port: int, request: bytes) -> tuple[bytes, Any]:
             answer += data
     head, _, body = answer.partition(b"\r\n\r\n")
     return head, json.loads(body)
+
+
+def test_those_who_wait_take_no_thread_from_the_others(route: Route, port: int) -> None:
+    route.register("alice")
+    place = route.login("alice")
+
+    def bearer(device: int) -> str:
+        return f"Bearer {route.tokens.session(int(place['user_id']), f'd{device}', 1)}"
+
+    answers: list[tuple[int, Any]] = []
+
+    def wait(device: int) -> None:
+        answers.append(call(port, "GET", "/v1/events?wait_s=9", Authorization=bearer(device)))
+
+    threads = [threading.Thread(target=wait, args=(device,)) for device in range(MAX_WAITING)]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: sum(one.primed for one in route.watcher._waiting) == MAX_WAITING)
+    connections = [http.client.HTTPConnection("127.0.0.1", port, timeout=10) for _ in range(THREADS - MAX_WAITING)]
+    for connection in connections:
+        connection.request("GET", "/v1/names/alice")
+    assert {connection.getresponse().status for connection in connections} == {200}
+    status, problem = call(port, "GET", "/v1/events?wait_s=9", Authorization=bearer(99))
+    assert (status, problem["code"]) == (429, 2010)
+    assert not answers
+    route.watcher.close()
+    for thread in threads:
+        thread.join(20)
+    assert {status for status, _ in answers} == {200}
+    for connection in connections:
+        connection.close()
 
 
 @pytest.mark.parametrize(
