@@ -23,6 +23,9 @@ MAX_EPHEMERAL_DEVICES = 100
 UNDISTURBED_S = 3_600
 """A device seen since then is not removed for there being too many: what it sent may still be on its way."""
 
+SWEPT_EVERY_S = 3_600
+"""A login of a known device looks no more often for what is to be removed: it costs some microseconds a device."""
+
 HELD_S = 2 * 86_400
 """A session's server notes it as seen every few minutes: unseen for so long, it is a dead server's (I16)."""
 
@@ -97,6 +100,7 @@ def _claim(
             MAX_EPHEMERAL_DEVICES,
             UNDISTURBED_S * 1000,
             HELD_S * 1000,
+            SWEPT_EVERY_S * 1000,
         )
     ]
     found: list[Any] = reply

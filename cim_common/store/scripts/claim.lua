@@ -5,12 +5,14 @@
 --       5 version of the login ("": not asked), 6 1 if the device has been here before
 --       7 ms a device is kept unseen, 8 devices kept, 9 and 10 the same for ephemeral ones
 --       11 ms unseen before one is removed for there being too many, 12 ms unseen that a session can still live
+--       13 ms between two looks for devices to be removed
 -- Returns {code} when refused, with nothing changed: LOGGED_OUT, DEVICE_EXPIRED; otherwise
 --       {0, the session it replaces or "", 1 if the user gives no receipts, {device to be forgotten, ...}}
 --
--- A device that was away too long, or the longest where there are too many, is marked as gone here, so that it cannot
--- log in any more, and forgotten after that (cim_common/store/devices.py). One that is connected is never marked: its
--- server notes it as seen every few minutes, so a session unseen for much longer is a dead server's (I16).
+-- At the login of a new device, and otherwise once in a while (field `#` holds when, 0 while something is still to be
+-- forgotten), a device that was away too long, or the longest where there are too many, is marked as gone here, so that
+-- it cannot log in any more, and forgotten after that (cim_common/store/devices.py). One that is connected is never
+-- marked: its server notes it as seen every few minutes, so a session unseen for much longer is a dead server's (I16).
 
 local LOGGED_OUT, DEVICE_EXPIRED = 3511, 3512
 local MAX_GONE = 50
@@ -35,6 +37,10 @@ else
 end
 redis.call('HSET', devices, own, table.concat({base, first, ARGV[3], ARGV[4]}, ' '))
 redis.call('HSET', account, 'seen', ARGV[4])
+
+local silent = redis.call('HEXISTS', account, 'no_receipts')
+local looked = tonumber(string.match(redis.call('HGET', devices, '#') or '0', '%d+$'))
+if record and now - looked < tonumber(ARGV[13]) then return {0, old or '', silent, {}} end
 
 local gone = {}
 local count, away = {['0'] = 0, ['1'] = 0}, {['0'] = {}, ['1'] = {}}
@@ -64,4 +70,5 @@ for ephemeral, list in pairs(away) do
     end
   end
 end
-return {0, old or '', redis.call('HEXISTS', account, 'no_receipts'), gone}
+redis.call('HSET', devices, '#', '0 0 0 ' .. (#gone == 0 and ARGV[4] or '0'))
+return {0, old or '', silent, gone}

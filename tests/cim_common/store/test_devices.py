@@ -183,3 +183,13 @@ def test_devices_count_only_within_their_user(store: Any) -> None:
     use(store, "d1")
     assert store.run(devices.of_user(BOB, "d1", bool, 1)) == []
     assert store.run(devices.logout(BOB, "d1", 1, True)) is None
+
+
+def test_logins_of_a_known_device_look_for_what_is_to_go_once_an_hour(store: Any) -> None:
+    claim(store, "known", LONG_MS)
+    store.command("HSET", keys.devices(ALICE), "old", "0 0 0 1000")
+    assert claim(store, "known", LONG_MS + 2_000).gone == ()
+    assert claim(store, "known", LONG_MS + HOUR_MS).gone == ("old",)
+    assert claim(store, "known", LONG_MS + HOUR_MS).gone == ("old",)  # it is not forgotten yet
+    store.run(devices.forget(ALICE, ("old",)))
+    assert claim(store, "known", LONG_MS + HOUR_MS).gone == ()
