@@ -219,10 +219,10 @@ def make_live_route(
     """Makes apps with a real way into the logs."""
     acceptors: list[Acceptor] = []
 
-    def make(**parts: Any) -> Route:
-        acceptor = Acceptor(redis_url, Liveness())
+    def make(url: str = redis_url, **parts: Any) -> Route:
+        acceptor = Acceptor(url, Liveness())
         acceptors.append(acceptor)
-        made = make_route(acceptor=acceptor, **parts)
+        made = make_route(url, acceptor=acceptor, **parts)
         made.registry.list = (make_server(listener.getsockname()[1]),)
         made.store.check()
         acceptor.start()

@@ -278,23 +278,22 @@ def test_a_long_list_is_answered_in_parts(people: list[Program], bob: Listener, 
 
 
 def test_with_the_store_away_one_waits_on(
-    new_redis: Callable[[], RealRedis], make_route: Callable[..., Route], route: Route
+    new_redis: Callable[[], RealRedis], make_live_route: Callable[..., Route]
 ) -> None:
     server = new_redis()
-    made = make_route(server.url)
-    made.registry.list = route.registry.list
-    program = Program(made, "alice")
-    listener = Listener(program)
-    assert listener.poll() == []
-    thread = listener.in_the_background(3)
-    eventually(lambda: bob_waits([program]))
+    route = make_live_route(server.url)
+    alice, bob = Program(route, "alice"), Listener(Program(route, "bob"))
+    alice.done("POST", "/messages", {"to": "bob", "text": "before"})
+    assert bob.poll() == []
+    thread = bob.in_the_background()
+    eventually(lambda: bob_waits([alice]))
     server.kill()
-    thread.join(20)
-    assert not thread.is_alive()
-    status, answer = program.call("GET", "/events?wait_s=1")
-    assert (status, answer["code"]) == (503, Code.STORE_UNAVAILABLE)
+    eventually(lambda: route.watcher._away)
+    assert alice.call("GET", "/events?wait_s=1")[0] == 503
     server.start()
-    assert listener.poll() == []
+    eventually(lambda: alice.call("POST", "/messages", {"to": "bob", "text": "after"}, key="k")[0] == 201)
+    thread.join(20)
+    assert [event["text"] for event in bob.last] == ["after"]
 
 
 def test_while_they_wait_only_the_watcher_asks(people: list[Program], bob: Listener, store: "redis.Redis") -> None:
