@@ -167,3 +167,27 @@ async def test_route_is_killed_and_nothing_acknowledged_is_lost(new_cluster: New
     assert [text for _, text in sorted(heard.items()) if text.startswith("bot")] == [
         f"bot {n}" for n in range(MESSAGES)
     ]
+
+
+async def test_who_is_invited_over_http_while_online_elsewhere(new_cluster: NewCluster) -> None:
+    """Invited, written to, kicked and talked about at once, again and again: all of his, and nothing that is not."""
+    cluster = new_cluster("--servers", "2")
+    bot = await trio.to_thread.run_sync(Bot, cluster, "bot")
+    rounds = 8
+
+    def come_and_go(group: str) -> None:
+        for n in range(rounds):
+            assert bot.ask("POST", f"/v1/groups/{group}/members", {"names": ["bob"]})[0] == 200
+            bot.say(group, f"yours {n}")
+            assert bot.ask("DELETE", f"/v1/groups/{group}/members/bob")[0] == 200
+            bot.say(group, f"not yours {n}")
+
+    async with person(cluster, "alice") as alice, person(cluster, "bob") as bob:
+        await on_two_servers(cluster, alice, bob)
+        _, made = await trio.to_thread.run_sync(bot.ask, "POST", "/v1/groups", {"name": "ops", "members": ["alice"]})
+        await trio.to_thread.run_sync(come_and_go, made["conversation"])
+        everything = [f"{whose} {n}" for n in range(rounds) for whose in ("yours", "not yours")]
+        assert await texts(alice, 2 * rounds) == everything
+        assert await texts(bob, rounds) == [f"yours {n}" for n in range(rounds)]
+        await alice.send("bob", "the end")
+        assert await texts(bob, 1) == ["the end"]
