@@ -154,6 +154,7 @@ def test_a_lost_doorbell_only_delays_the_end(people: People, logged_out: bool) -
     finally:
         gone.set()
         losing.join()
+    laptop.socket.settimeout(10 * SLOWNESS)
     assert code_of_the_end(laptop) == (Code.LOGGED_OUT if logged_out else Code.TAKEN_OVER)
 
 
