@@ -7,6 +7,7 @@ The same for all doors: v2 connections give a `Change`, HTTP calls make one. Whe
 import json
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 from cim_common import ids
 from cim_common.accept import check_text
@@ -21,17 +22,38 @@ ROLES = frozenset(("owner", "admin", "member"))
 HISTORY = frozenset(("all", "join"))
 INVITE = frozenset(("members", "admins"))
 
-_WITH_TARGETS = frozenset({Kind.JOINED, Kind.KICKED, Kind.BANNED, Kind.UNBANNED})
+_SAYS: dict[int, tuple[str, ...]] = {
+    Kind.CREATED: ("targets", "text", "topic", "history", "invite"),
+    Kind.JOINED: ("targets",),
+    Kind.KICKED: ("targets",),
+    Kind.BANNED: ("targets",),
+    Kind.UNBANNED: ("targets",),
+    Kind.ROLE: ("targets", "role"),
+    Kind.RENAMED: ("text", "topic"),
+    Kind.EDITED: ("ref", "text"),
+    Kind.RECALLED: ("ref",),
+    Kind.REACTION: ("ref", "text", "removed"),
+    Kind.PINNED: ("ref", "removed"),
+    Kind.BLOCKED: ("targets",),
+    Kind.UNBLOCKED: ("targets",),
+}
+"""The fields that mean something in a change of each kind. Others are dropped: nothing bounds them, and an entry longer
+than a frame would end every connection it is sent to."""
+
 _WITH_ONE_TARGET = frozenset({Kind.ROLE, Kind.BLOCKED, Kind.UNBLOCKED})
-_WITH_REF = frozenset({Kind.EDITED, Kind.RECALLED, Kind.REACTION, Kind.PINNED})
 
 
 def completed(change: Change) -> Change:
-    """The change with its defaults written out and each target once."""
-    targets = tuple(dict.fromkeys(change.targets))
-    if change.kind != Kind.CREATED:
-        return change._replace(targets=targets)
-    return change._replace(targets=targets, history=change.history or "join", invite=change.invite or "members")
+    """The change with what its kind says and no more, its defaults written out and each target once."""
+    conversation, n, after, kind = change[:4]
+    said: dict[str, Any] = {field: getattr(change, field) for field in _SAYS.get(kind, ())}
+    if "targets" in said:
+        said["targets"] = tuple(dict.fromkeys(change.targets))
+    if kind in (Kind.CREATED, Kind.RENAMED):
+        said["text"] = change.text.strip()
+    if kind == Kind.CREATED:
+        said |= {"history": change.history or "join", "invite": change.invite or "members"}
+    return Change(conversation, n, after, kind, **said)
 
 
 def refusal(change: Change) -> Code | None:
@@ -40,15 +62,18 @@ def refusal(change: Change) -> Code | None:
     if kind not in FROM_CLIENTS or len(change.targets) > MAX_TARGETS:
         return Code.BAD_REQUEST
     if kind in (Kind.CREATED, Kind.RENAMED):
-        if not 0 < len(change.text.strip()) <= MAX_GROUP_NAME or len(change.topic) > MAX_TOPIC:
+        if not 0 < len(change.text) <= MAX_GROUP_NAME or len(change.topic) > MAX_TOPIC:
             return Code.NAME_TOO_LONG
         if kind == Kind.CREATED and not (
             ids.is_group(change.conversation) and change.history in HISTORY and change.invite in INVITE
         ):
             return Code.BAD_REQUEST
-    if (kind in _WITH_TARGETS and not change.targets) or (kind in _WITH_ONE_TARGET and len(change.targets) != 1):
+    fields = _SAYS.get(kind, ())
+    if "targets" in fields and kind != Kind.CREATED and not change.targets:
         return Code.BAD_REQUEST
-    if kind in _WITH_REF and not 0 < change.ref < ids.MAX_SEQ:
+    if kind in _WITH_ONE_TARGET and len(change.targets) != 1:
+        return Code.BAD_REQUEST
+    if "ref" in fields and not 0 < change.ref < ids.MAX_SEQ:
         return Code.NO_SUCH_MESSAGE
     if kind == Kind.ROLE and change.role not in ROLES:
         return Code.BAD_REQUEST

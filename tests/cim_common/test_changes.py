@@ -6,7 +6,7 @@ import pytest
 
 from cim_common import changes, ids
 from cim_common.wire.codes import Code
-from cim_common.wire.kinds import RULES, Kind
+from cim_common.wire.kinds import FROM_CLIENTS, RULES, Kind
 from cim_common.wire.limits import MAX_TARGETS
 from cim_common.wire.messages import Change
 
@@ -45,6 +45,27 @@ def test_what_is_refused_by_itself(change: Change, code: Code | None) -> None:
 def test_targets_count_once_and_ids_stay_exact() -> None:
     change = changes.completed(Change(GROUP, 1, 0, Kind.JOINED, targets=(2**53 - 1, 7, 2**53 - 1)))
     assert json.loads(changes.op_of(change))["targets"] == [str(2**53 - 1), "7"]
+
+
+@pytest.mark.parametrize("kind", sorted(FROM_CLIENTS))
+def test_what_a_kind_does_not_say_is_dropped(kind: Kind) -> None:
+    """Nothing else bounds it, and nobody could read an entry longer than a frame."""
+    junk = "z" * 60_000
+    text = {
+        Kind.EDITED: "new",
+        Kind.REACTION: "+1",
+        Kind.CREATED: " " * 60_000 + "ops",
+        Kind.RENAMED: "ops" + " " * 60_000,
+    }
+    asked = Change(
+        GROUP, 1, 0, kind, text.get(kind, junk), 3, (USER,), "admin" if kind == Kind.ROLE else junk,
+        "topic" if kind in (Kind.CREATED, Kind.RENAMED) else junk, True,
+        "all" if kind == Kind.CREATED else junk, "admins" if kind == Kind.CREATED else junk,
+    )  # fmt: skip
+    change = changes.completed(asked)
+    assert changes.refusal(change) is None
+    assert len(changes.content_of(change, ["name"] * len(change.targets))) < 100
+    assert len(changes.op_of(change)) < 300
 
 
 def test_every_kind_has_a_row_in_the_table() -> None:
