@@ -337,11 +337,11 @@ class Inbox:
             view.buffered += 1
             self._buffer.append((view.id, entry))
             return
-        if entry.kind == Kind.RECALLED:
+        if entry.kind == Kind.RECALLED or (entry.kind == Kind.EDITED and entry.recalled):
             self.withdraw(view.id, entry.ref)
         elif entry.kind == Kind.EDITED:
             self._amend(view, entry)
-        if entry.kind != Kind.TEXT and not mine:
+        if entry.kind != Kind.TEXT and not mine and not entry.recalled:
             self._news.append(Changed(view.id, entry))
         self._advance(view, entry.seq)
 

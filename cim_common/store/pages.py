@@ -4,7 +4,7 @@ An archive of older messages will come in here one day: whoever reads a log read
 `first_kept` says is gone would be asked for there.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cim_common.ids import MAX_SEQ
 from cim_common.store import keys
@@ -111,37 +111,28 @@ def _page(
         for seq, meta, content in zip(flat[::3], flat[1::3], flat[2::3], strict=True)
     ]
     if states:
-        entries = yield from _as_they_are_now(conversation, entries, states)
+        entries = _as_they_are_now(entries, states)
     ranges = tuple(Range(*gap) for gap in zip(gaps[::3], gaps[1::3], gaps[2::3], strict=True))
     return LogPage(head, incarnation, first_kept, rewound_at, end, more == 1, ROLES[role], entries, ranges)
 
 
-def _as_they_are_now(
-    conversation: str, entries: list[tuple[int, bytes]], states: list[object]
-) -> Flow[list[tuple[int, bytes]]]:
+def _as_they_are_now(entries: list[tuple[int, bytes]], states: list[Any]) -> list[tuple[int, bytes]]:
     """Entries with what edits and reactions made of them; an edit's text is that of its own entry in the log."""
     found = {
-        seq: (state, reactions) for seq, state, reactions in zip(states[::3], states[1::3], states[2::3], strict=True)
+        seq: (edit, content, reactions)
+        for seq, edit, content, reactions in zip(states[::4], states[1::4], states[2::4], states[3::4], strict=True)
     }
-    edits = {seq: int(state[1:]) for seq, (state, _) in found.items() if state[:1] == b"e"}  # type: ignore[index]
-    texts: dict[int, str] = {}
-    if edits:
-        replies = yield [("XRANGE", keys.log(conversation), f"{edit}-0", f"{edit}-0") for edit in edits.values()]
-        for seq, reply in zip(edits, replies, strict=True):
-            if reply:
-                fields = dict(zip(reply[0][1][::2], reply[0][1][1::2], strict=True))
-                texts[seq] = codec.decode_entry(fields[b"t"]).text  # type: ignore[index]
     out = []
     for seq, data in entries:
         if seq in found:
+            edit, content, flat = found[seq]
             entry = codec.decode_entry(data)
-            flat: list[object] = found[seq][1]  # type: ignore[assignment]
             reactions = tuple(
-                Reaction(emoji.decode(), users, mine == 1)  # type: ignore[attr-defined,arg-type]
+                Reaction(emoji.decode(), users, mine == 1)
                 for emoji, users, mine in zip(flat[::3], flat[1::3], flat[2::3], strict=True)
             )
-            if seq in texts:
-                entry = entry._replace(text=texts[seq], edited=edits[seq])
+            if edit:
+                entry = entry._replace(text=codec.decode_entry(content).text, edited=edit)
             data = codec.encode_entry(entry._replace(reactions=reactions))
         out.append((seq, data))
     return out

@@ -210,6 +210,14 @@ def test_a_recalled_message_that_was_not_shown_is_not() -> None:
     assert inbox.next_message() is None
 
 
+def test_an_edit_whose_text_was_recalled_shows_nothing() -> None:
+    inbox = live_inbox()
+    inbox.push(Push("c", (entry(1), change(2, Kind.EDITED, ref=1)._replace(recalled=True))))
+    assert shown(inbox) == []
+    assert inbox.moved() == at(2)
+    assert list(inbox.news()) == []
+
+
 def test_a_message_of_a_copy_of_the_device_is_shown() -> None:
     inbox = Inbox("d", issued=lambda: 5)
     inbox.user = ME

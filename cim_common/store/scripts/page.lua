@@ -5,11 +5,14 @@
 --       most bytes (at least one entry is returned), "1" for what later changes made of the messages
 -- Returns {} if there is no such conversation, {code} if the user may not read it at all, else
 --       {head, incarnation, first kept, rewound at, end, more, role,
---        {seq, meta, content, ...}, {first, last, reason, ...}, {seq, state, {emoji, users, mine, ...}, ...}}
+--        {seq, meta, content, ...}, {first, last, reason, ...},
+--        {seq, seq of the last edit, its content, {emoji, users, mine, ...}, ...}}
 -- end   every seq from the first asked for up to it (down to it) is answered, by an entry or a range
 -- more  1 while there is something the user may read beyond `end`
 -- role  the letter of parts/members.lua, "m" in the lobby
--- state "e<seq>": edited by that entry; "r<seq>": recalled; "": neither. A recalled text is never given out.
+--
+-- The overlay says of a message "e<seq>": edited by that entry, "r<seq>": recalled. A recalled text is never given out,
+-- nor are its edits. An edit from when the user could not read shows nothing of itself (I20): seq 0, as for none.
 
 local EXPIRED, NOT_A_MEMBER = 1025, 1005
 local CHUNK = 32
@@ -49,32 +52,57 @@ local function readable(at)
   return nil
 end
 
+local function may_read(seq)
+  for _, span in ipairs(spans) do
+    if seq >= span[1] and seq <= span[2] then return true end
+  end
+  return false
+end
+
+-- What a later edit has made of a message: its seq and content; 0 and "" for none.
+local function edit_of(state)
+  local seq = state and string.sub(state, 1, 1) == 'e' and tonumber(string.sub(state, 2)) or 0
+  local entry = seq > 0 and may_read(seq) and entry_at(KEYS[2], seq)
+  if not entry then return 0, '' end
+  return seq, entry.t
+end
+
 local function reactions_of(seq)
-  local found = {}
+  local found, size = {}, 0
   for emoji in string.gmatch(redis.call('HGET', KEYS[3], 'x' .. seq) or '', '[^\n]+') do
     local counts = redis.call('HMGET', KEYS[3], seq .. '\n' .. emoji, seq .. '\n' .. emoji .. '\n' .. user)
     local users = tonumber(counts[1] or 0)
     if users > 0 then
       found[#found + 1], found[#found + 2], found[#found + 3] = emoji, users, counts[2] and 1 or 0
+      size = size + #emoji + 16
     end
   end
-  return found
+  return found, size
 end
+
+local function is_recalled(state) return state and string.sub(state, 1, 1) == 'r' end
 
 -- Take one entry; false when the page is full without it.
 local function take(item, state)
   local fields, seq = fields_of(item), string.match(item[1], '^%d+')
   local content = fields.t
-  if state and string.sub(state, 1, 1) == 'r' then content = RECALLED_CONTENT end
-  bytes = bytes + #fields.m + #content + 16
+  if has_overlay and is_edit(content) then
+    state = redis.call('HGET', KEYS[3], string.format('%.0f', meta_number(content, 18)))
+  end
+  if is_recalled(state) then content = recalled(content) end
+  local size = #fields.m + #content + 16
+  local edit, edited, reactions, reactions_size
+  if current and has_overlay and is_text(fields.t) then
+    edit, edited = edit_of(state)
+    reactions, reactions_size = reactions_of(seq)
+    size = size + #edited + reactions_size
+  end
+  bytes = bytes + size
   if count > 0 and (bytes > most_bytes or count >= most) then return false end
   count = count + 1
   entries[#entries + 1], entries[#entries + 2], entries[#entries + 3] = tonumber(seq), fields.m, content
-  if current and has_overlay then
-    local reactions = reactions_of(seq)
-    if state or #reactions > 0 then
-      states[#states + 1], states[#states + 2], states[#states + 3] = tonumber(seq), state or '', reactions
-    end
+  if reactions and (edit > 0 or #reactions > 0) then
+    for _, part in ipairs({tonumber(seq), edit, edited, reactions}) do states[#states + 1] = part end
   end
   return true
 end

@@ -11,6 +11,7 @@ from cim_common.store import conversations, keys, members, pages
 from cim_common.wire import codec
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
+from cim_common.wire.limits import Limits
 from cim_common.wire.messages import Change
 
 ALICE, BOB = ids.MIN_USER_ID + 5, ids.MIN_USER_ID + 9
@@ -213,6 +214,53 @@ def test_edits_recalls_and_reactions_are_what_history_shows(world: World) -> Non
     as_written = {entry.seq: entry for entry in (codec.decode_entry(data) for _, data in trail.entries)}
     assert (as_written[first].text, as_written[edit].ref, as_written[edit].text) == ("helo", first, "hello")
     assert as_written[second].recalled
+
+
+def test_the_edits_of_a_recalled_text_are_not_given_out_either(world: World) -> None:
+    first, second = world.say(ALICE, "one"), world.say(ALICE, "two")
+    edits = [world.change(ALICE, Kind.EDITED, ref=seq, text=f"new {seq}") for seq in (first, second, first)]
+    recall = world.change(ALICE, Kind.RECALLED, ref=first)
+    page = world.store.run(pages.page_up(GROUP, first, BOB))
+    trail = [codec.decode_entry(data) for _, data in page.entries]
+    assert [(entry.seq, entry.text, entry.ref, entry.recalled) for entry in trail] == [
+        (second, "two", 0, False),
+        (edits[0], "", first, True),
+        (edits[1], f"new {second}", second, False),
+        (edits[2], "", first, True),
+        (recall, "", first, False),
+    ]
+    assert {entry.kind for entry in trail if entry.recalled} == {Kind.EDITED}
+
+
+@pytest.mark.invariant("I20")
+def test_an_edit_from_after_the_kick_stays_hidden(world: World) -> None:
+    first = world.say(ALICE, "before")
+    shown = world.change(ALICE, Kind.EDITED, ref=world.say(ALICE, "helo"), text="hello")
+    world.change(ALICE, Kind.KICKED, targets=(BOB,))
+    world.change(ALICE, Kind.EDITED, ref=first, text="behind his back")
+    page = world.store.run(pages.page_down(GROUP, 2**53, 50, BOB, current=True))
+    now = [codec.decode_entry(data) for _, data in page.entries]
+    assert [(entry.text, entry.edited) for entry in now if entry.kind == Kind.TEXT] == [("hello", shown), ("before", 0)]
+
+
+@pytest.mark.parametrize("what", ["edits", "reactions"])
+def test_a_page_of_present_states_fits_into_a_frame(world: World, what: str) -> None:
+    count = 12 if what == "edits" else 60
+    seqs = [world.say(ALICE, "x") for _ in range(count)]
+    for seq in seqs:
+        if what == "edits":
+            world.change(ALICE, Kind.EDITED, ref=seq, text="y" * 16_000)
+        for number in range(20 if what == "reactions" else 0):
+            world.change(ALICE, Kind.REACTION, ref=seq, text=f"{number:064}")
+    above, texts = 1, 0
+    while above < seqs[-1]:
+        page = world.store.run(pages.page_from(GROUP, above, 200, BOB, current=True))
+        entries = [entry for _, entry in page.entries]
+        frame = codec.page_frame(GROUP, page.incarnation, page.end, page.head, False, entries, 1, page.gaps)
+        assert len(frame) < Limits().max_frame_bytes
+        texts += sum(codec.decode_entry(entry).kind == Kind.TEXT for entry in entries)
+        above = page.end
+    assert texts == count
 
 
 def test_a_change_is_idempotent_like_a_message(world: World) -> None:

@@ -1,7 +1,7 @@
 -- Reading entries of a log. Fields of an entry: n, p (seq of the device's previous entry), c (texts so far),
 -- m (meta) and t (content), the last two protobuf as proto/cim.proto has them.
 
-local RECALLED_CONTENT = '\248\1\1' -- Entry.recalled = true
+local RECALLED = '\248\1\1' -- Entry.recalled = true
 
 local function varint(data, at)
   local value, scale = 0, 1
@@ -14,7 +14,8 @@ local function varint(data, at)
   end
 end
 
--- A number of an entry's meta: 2 is the sender, 6 the time in ms. 0 when it is not there.
+-- A number of an entry: in its meta 2 is the sender, 6 the time in ms, in its content 18 what it refers to. 0 when it is
+-- not there.
 local function meta_number(meta, wanted)
   local at = 1
   while at <= #meta do
@@ -33,6 +34,23 @@ end
 
 -- Kind 0 is not written: the content of a text begins with the tag of its text.
 local function is_text(content) return string.byte(content, 1) == 138 end
+
+-- The content of an edit begins with its kind, 10.
+local function is_edit(content) return string.sub(content, 1, 3) == '\128\1\10' end
+
+-- What is given out of a text, or of an edit of it, once it is recalled: all but the text.
+local function recalled(content)
+  if is_text(content) then return RECALLED end
+  local at, kept = 1, {}
+  while at <= #content do
+    local from, tag, number = at, nil, nil
+    tag, at = varint(content, at)
+    number, at = varint(content, at)
+    if tag % 8 ~= 0 then at = at + number end
+    if tag % 8 == 0 then kept[#kept + 1] = string.sub(content, from, at - 1) end
+  end
+  return table.concat(kept) .. RECALLED
+end
 
 local function fields_of(item)
   local fields = {}
