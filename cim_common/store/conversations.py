@@ -11,13 +11,18 @@ from cim_common.store.flow import Command, Flow
 from cim_common.store.marks import marks_of
 from cim_common.store.scripts import CREATE_DIRECT, FINISH_TODO, LIST_ADD
 from cim_common.store.sessions import Session, pairs
-from cim_common.wire.limits import MAX_LIST_PAGE
+from cim_common.wire.limits import MAX_LIST_PAGE, MAX_PAGE_BYTES
 from cim_common.wire.messages import Conversation
 
 SWEEP_AFTER_MS = 2_000
 """A todo older than this is finished by whoever sweeps."""
 
 LISTS_AT_ONCE = 200
+
+OVERHEAD_BYTES = 192
+"""Bytes of a conversation in a list at most, beside its title, topic and pins; a pin is at most `PIN_BYTES`."""
+
+PIN_BYTES = 8
 
 
 def may_take_part(conversation: str, user: int) -> bool:
@@ -137,8 +142,13 @@ def list_since(user: int, device: str, since: int) -> Flow[tuple[list[Conversati
         listed = [(ids.LOBBY, 0), *(item for item in listed if item[0] != ids.LOBBY)]
     if not listed:
         return [], version, more
-    starts = yield from _starts(user, device, record, listed)
-    return starts, version, more
+    found = yield from _starts(user, device, record, listed)
+    size = 0
+    for index, item in enumerate(found):
+        size += OVERHEAD_BYTES + len(item.title.encode()) + len(item.topic.encode()) + PIN_BYTES * len(item.pins)
+        if size > MAX_PAGE_BYTES and index > 0:
+            return found[:index], found[index - 1].version, True
+    return found, version, more
 
 
 def one(user: int, conversation: str) -> Flow[Conversation | None]:
@@ -175,6 +185,10 @@ def _starts(
         state = _State(*fields)
         member = members.parse(state.member)
         head = int(state.last or 0)
+        out = member is not None and member.is_out
+        if member is not None and member.is_out:  # what has become of the group since is not theirs to see (I20)
+            head = min(head, member.readable_to)
+            state = state._replace(topic=None, active=None, members=None, pins=None)
         read, read_base = marks_of(mark)
         if cursor is not None:
             start = int(cursor)
@@ -184,8 +198,8 @@ def _starts(
             start = 0
         else:
             start = head if ephemeral else read
-        # Counting begins at the read mark, where one joined, or, in the lobby, nowhere.
-        counted = mark is not None or name != ids.LOBBY
+        # Counting begins at the read mark, where one joined, or, in the lobby, nowhere; for those who are out it ends.
+        counted = (mark is not None or name != ids.LOBBY) and not out
         # What retention has removed cannot be read any more and counts no longer.
         gone = int(state.gone or 0) - int(state.own_gone or 0)
         unread = int(state.texts or 0) - int(state.own or 0) - max(read_base, member.base if member else 0, gone)

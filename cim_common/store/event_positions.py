@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from cim_common import ids
-from cim_common.store import keys, rewinds
+from cim_common.store import keys, members, rewinds
 from cim_common.store.flow import Flow
 from cim_common.store.pages import LogPage, page_from
 from cim_common.store.scripts import EVENTS_ACK
@@ -146,7 +146,8 @@ def standing(user: int, positions: Mapping[str, Position]) -> Flow[dict[str, Sta
     for part in _parts(list(positions.items())):
         replies = yield [("HMGET", keys.conv(name), "l", "i", f"m:{user}") for name, _ in part]
         for (name, position), (head, incarnation, record) in zip(part, replies, strict=True):
-            end = ids.MAX_SEQ if name == ids.LOBBY else _readable_to(record)
+            member = members.parse(record)
+            end = ids.MAX_SEQ if name == ids.LOBBY else member.readable_to if member else 0
             last, other = int(head or 0), int(incarnation or 0) != position.incarnation
             behind = other or last < position.seq or min(last, end) > position.seq
             found[name] = Standing(head is not None and behind, end == ids.MAX_SEQ)
@@ -178,14 +179,6 @@ def _heads(conversations: Sequence[str]) -> Flow[dict[str, Position]]:
             if last is not None:
                 found[conversation] = Position(int(last), int(incarnation or 0))
     return found
-
-
-def _readable_to(record: bytes | None) -> int:
-    """The last seq that a member record lets its user read; MAX_SEQ while it goes on."""
-    spans = record.split()[1] if record else b"-"
-    if spans == b"-":
-        return 0
-    return int(spans.rpartition(b"-")[2] or ids.MAX_SEQ)
 
 
 def _parts(items: Sequence[T]) -> Iterable[Sequence[T]]:

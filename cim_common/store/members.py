@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from cim_common.ids import MAX_SEQ
 from cim_common.store import keys
 from cim_common.store.flow import Flow
 from cim_common.store.marks import marks_of
@@ -18,17 +19,25 @@ SCAN_COUNT = 1_000
 
 
 class MemberRecord(NamedTuple):
-    """How a user stands in a conversation: the name of its role, what counts as read from the start."""
+    """How a user stands in a conversation: the name of its role, what counts as read from the start, and the last seq
+    it may read, MAX_SEQ while that goes on."""
 
     role: str
     base: int
+    readable_to: int
+
+    @property
+    def is_out(self) -> bool:
+        """Whether the user was there and is no more."""
+        return self.role in ("left", "banned")
 
 
 def parse(record: bytes | None) -> MemberRecord | None:
     if record is None:
         return None
-    role, _, base, _ = record.split()
-    return MemberRecord(ROLES[role], int(base))
+    role, spans, base, _ = record.split()
+    last = spans.rpartition(b"-")[2] or (MAX_SEQ if spans != b"-" else 0)
+    return MemberRecord(ROLES[role], int(base), int(last))
 
 
 def role_of(conversation: str, user: int) -> Flow[str | None]:

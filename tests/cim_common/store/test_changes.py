@@ -12,7 +12,7 @@ from cim_common.wire import codec
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
 from cim_common.wire.limits import Limits
-from cim_common.wire.messages import Change
+from cim_common.wire.messages import Change, Conversations
 
 ALICE, BOB = ids.MIN_USER_ID + 5, ids.MIN_USER_ID + 9
 CAROL, DAVE = ids.MIN_USER_ID + 11, ids.MIN_USER_ID + 12
@@ -241,6 +241,35 @@ def test_an_edit_from_after_the_kick_stays_hidden(world: World) -> None:
     page = world.store.run(pages.page_down(GROUP, 2**53, 50, BOB, current=True))
     now = [codec.decode_entry(data) for _, data in page.entries]
     assert [(entry.text, entry.edited) for entry in now if entry.kind == Kind.TEXT] == [("hello", shown), ("before", 0)]
+
+
+@pytest.mark.invariant("I20", "I21")
+def test_the_list_tells_nothing_of_a_group_one_is_out_of(world: World) -> None:
+    pinned = world.say(ALICE, "one")
+    world.change(ALICE, Kind.PINNED, ref=pinned)
+    left = world.change(BOB, Kind.LEFT)
+    world.say(ALICE, "two")
+    world.change(ALICE, Kind.RENAMED, text="ops", topic="bob")
+    (_, group), _, _ = world.store.run(conversations.list_since(BOB, "d1", 0))
+    assert (group.role, group.head, group.unread) == ("left", left, 0)
+    assert (group.topic, group.members, group.active_ms, group.pins) == ("", 0, 0, ())
+    world.change(ALICE, Kind.JOINED, targets=(BOB,))
+    world.say(ALICE, "three")
+    (_, group), _, _ = world.store.run(conversations.list_since(BOB, "d1", 0))
+    assert (group.role, group.unread, group.topic, group.pins) == ("member", 1, "bob", (pinned,))
+
+
+def test_a_page_of_the_list_fits_into_a_frame(world: World) -> None:
+    groups = [f"g-{number:020}" for number in range(100)]
+    for group in groups:
+        world.change(ALICE, Kind.CREATED, group, text="漢" * 64, topic="𠀀" * 256, targets=(BOB,))
+    seen: list[str] = []
+    version, more = 0, True
+    while more:
+        listed, version, more = world.store.run(conversations.list_since(BOB, "d1", version))
+        assert len(codec.encode(Conversations(1, tuple(listed), version, more))) < Limits().max_frame_bytes
+        seen += [item.id for item in listed]
+    assert seen == ["lobby", GROUP, *groups]
 
 
 @pytest.mark.parametrize("what", ["edits", "reactions"])
