@@ -2,9 +2,10 @@
 
 import http.client
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import pytest
 import trio
 
 from cim_common.wire.codes import Code
@@ -71,8 +72,14 @@ class Bot:
         return found
 
 
-async def test_a_program_takes_part_until_it_is_kicked(new_cluster: NewCluster) -> None:
-    cluster = new_cluster("--servers", "2")
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    made = Cluster(tmp_path_factory.mktemp("cluster"), "--servers", "2")
+    yield made
+    assert made.stop() == 0
+
+
+async def test_a_program_takes_part_until_it_is_kicked(cluster: Cluster) -> None:
     bot = await trio.to_thread.run_sync(Bot, cluster, "bot")
     await trio.to_thread.run_sync(bot.begin)
     async with person(cluster, "alice") as alice, person(cluster, "bob") as bob:
@@ -169,25 +176,24 @@ async def test_route_is_killed_and_nothing_acknowledged_is_lost(new_cluster: New
     ]
 
 
-async def test_who_is_invited_over_http_while_online_elsewhere(new_cluster: NewCluster) -> None:
+async def test_who_is_invited_over_http_while_online_elsewhere(cluster: Cluster) -> None:
     """Invited, written to, kicked and talked about at once, again and again: all of his, and nothing that is not."""
-    cluster = new_cluster("--servers", "2")
-    bot = await trio.to_thread.run_sync(Bot, cluster, "bot")
+    bot = await trio.to_thread.run_sync(Bot, cluster, "chair")
     rounds = 8
 
     def come_and_go(group: str) -> None:
         for n in range(rounds):
-            assert bot.ask("POST", f"/v1/groups/{group}/members", {"names": ["bob"]})[0] == 200
+            assert bot.ask("POST", f"/v1/groups/{group}/members", {"names": ["bert"]})[0] == 200
             bot.say(group, f"yours {n}")
-            assert bot.ask("DELETE", f"/v1/groups/{group}/members/bob")[0] == 200
+            assert bot.ask("DELETE", f"/v1/groups/{group}/members/bert")[0] == 200
             bot.say(group, f"not yours {n}")
 
-    async with person(cluster, "alice") as alice, person(cluster, "bob") as bob:
+    async with person(cluster, "anna") as alice, person(cluster, "bert") as bob:
         await on_two_servers(cluster, alice, bob)
-        _, made = await trio.to_thread.run_sync(bot.ask, "POST", "/v1/groups", {"name": "ops", "members": ["alice"]})
+        _, made = await trio.to_thread.run_sync(bot.ask, "POST", "/v1/groups", {"name": "ops", "members": ["anna"]})
         await trio.to_thread.run_sync(come_and_go, made["conversation"])
         everything = [f"{whose} {n}" for n in range(rounds) for whose in ("yours", "not yours")]
         assert await texts(alice, 2 * rounds) == everything
         assert await texts(bob, rounds) == [f"yours {n}" for n in range(rounds)]
-        await alice.send("bob", "the end")
+        await alice.send("bert", "the end")
         assert await texts(bob, 1) == ["the end"]
