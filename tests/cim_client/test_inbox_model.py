@@ -290,4 +290,4 @@ class InboxAgainstModel(RuleBasedStateMachine):
 
 
 TestInboxAgainstModel = InboxAgainstModel.TestCase
-TestInboxAgainstModel.settings = hypothesis.settings(max_examples=200, stateful_step_count=60)
+TestInboxAgainstModel.settings = hypothesis.settings(max_examples=100, stateful_step_count=50)
