@@ -104,9 +104,9 @@ class _Reader:
 
     def __init__(self, parts: Parts, user: int, device: str, query: EventsQuery) -> None:
         self._parts, self._user, self._device, self._limit = parts, user, device, query.limit
-        acked = {} if query.ack is None else positions_of(query.ack)
+        acked = positions_of(query.ack) if query.ack else {}
         found = parts.store.run(event_positions.load(user, device))
-        self.reset = found is None and query.ack is not None
+        self.reset = found is None and bool(query.ack)
         if found is None:
             found = parts.store.run(event_positions.begin(user, device))
         elif acked:

@@ -233,7 +233,9 @@ def test_a_token_moves_forward_only_and_not_above_the_head(people: list[Program]
 def test_no_token(bob: Listener, token: str) -> None:
     status, answer = bob.program.call("GET", f"/events?ack={token}")
     assert (status, answer["code"]) == (422, Code.BAD_REQUEST)
-    assert bob.program.refused("GET", "/events?wait_s=61") == Code.BAD_REQUEST
+    for query in ("wait_s=61", "wait_s=-1", "wait_s=nan", "wait_s=inf", "limit=0", "limit=201", "lobby=maybe"):
+        assert bob.program.refused("GET", f"/events?{query}") == Code.BAD_REQUEST, query
+    assert bob.program.done("GET", "/events?ack=")["reset"] is False
 
 
 def test_a_store_that_was_set_back_is_told(people: list[Program], bob: Listener, store: "redis.Redis") -> None:
