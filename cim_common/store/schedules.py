@@ -192,9 +192,9 @@ def _refusal(user: int, conversation: str, at_ms: int, now_ms: int) -> Flow[Code
         names = yield [("HGET", keys.user(other), "name") for other in users]
         if not all(names):
             return Code.NO_SUCH_USER
-    ((dissolved, found),) = yield [("HMGET", keys.conv(conversation), "x", f"m:{user}")]
+    ((kind, found),) = yield [("HMGET", keys.conv(conversation), "k", f"m:{user}")]
     member = members.parse(found)
-    if dissolved:
+    if kind == b"z":
         return Code.DISSOLVED
     if member is not None and member.role in ("blocked", "banned"):
         return Code.BLOCKED

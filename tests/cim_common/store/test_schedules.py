@@ -189,7 +189,7 @@ def test_the_time_is_within_a_year(owner: Owner, store: Any) -> None:
         (f"m:{ALICE}", "l 1-4 0 1", Code.NOT_A_MEMBER),
         (f"m:{ALICE}", "x 1-4 0 1", Code.BLOCKED),
         (f"m:{BOB}", "m 1- 0 1", Code.NOT_A_MEMBER),
-        ("x", "1", Code.DISSOLVED),
+        ("k", "z", Code.DISSOLVED),
     ],
     ids=["left", "banned", "stranger", "dissolved"],
 )
