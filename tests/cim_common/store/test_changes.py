@@ -292,6 +292,22 @@ def test_a_page_of_present_states_fits_into_a_frame(world: World, what: str) -> 
     assert texts == count
 
 
+def test_a_reaction_taken_back_makes_room_for_another(world: World) -> None:
+    seq = world.say(ALICE, "x")
+    for number in range(20):
+        assert world.change(BOB, Kind.REACTION, ref=seq, text=f"e{number}") > 0
+    assert world.change(CAROL, Kind.REACTION, ref=seq, text="e7") > 0
+    assert world.change(CAROL, Kind.REACTION, ref=seq, text="+1") == -Code.TOO_MANY_REACTIONS
+    for number in (7, 9):
+        assert world.change(BOB, Kind.REACTION, ref=seq, text=f"e{number}", removed=True) > 0
+    assert world.change(CAROL, Kind.REACTION, ref=seq, text="+1") > 0
+    assert world.change(ALICE, Kind.REACTION, ref=seq, text="e9") == -Code.TOO_MANY_REACTIONS
+    page = world.store.run(pages.page_from(GROUP, seq - 1, 1, CAROL, True))
+    found = codec.decode_entry(page.entries[0][1]).reactions
+    assert [item[:2] for item in found] == [(f"e{number}", 1) for number in range(20) if number != 9] + [("+1", 1)]
+    assert [item.emoji for item in found if item.mine] == ["e7", "+1"]
+
+
 def test_a_change_is_idempotent_like_a_message(world: World) -> None:
     kick = world.append(ALICE, Change(GROUP, 0, 0, Kind.KICKED, targets=(BOB,)), "", GROUP)
     world.committer.commit(kick)

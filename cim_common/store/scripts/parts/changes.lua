@@ -215,30 +215,36 @@ RULES[11] = function(a)
   overlay(a, string.format('%.0f', a.op.ref), string.format('r%.0f', a.seq))
 end
 
--- REACTION: `x<ref>` lists the different ones, "ref\nemoji" counts users, "ref\nemoji\nuser" is one of them.
+-- REACTION: `x<ref>` lists the different ones there are, "ref\nemoji" counts users, "ref\nemoji\nuser" is one of them.
 RULES[12] = function(a)
   if not text_at(a) then return NO_SUCH_MESSAGE end
   local ref = string.format('%.0f', a.op.ref)
-  local count = ref .. '\n' .. a.op.text
+  local list, count = 'x' .. ref, ref .. '\n' .. a.op.text
   local mine = count .. '\n' .. a.user
   local there = redis.call('HEXISTS', a.overlay, mine) == 1
   if there ~= a.op.removed then return end -- nothing to do; the entry says it again
+  local users = tonumber(redis.call('HGET', a.overlay, count) or 0)
+  local others = {}
+  for emoji in string.gmatch(redis.call('HGET', a.overlay, list) or '', '[^\n]+') do
+    if emoji ~= a.op.text then others[#others + 1] = emoji end
+  end
   if a.op.removed then
     a.commands[#a.commands + 1] = {'HDEL', a.overlay, mine}
-    a.commands[#a.commands + 1] = {'HINCRBY', a.overlay, count, -1}
+    if users > 1 then
+      overlay(a, count, users - 1)
+    else
+      a.commands[#a.commands + 1] = {'HDEL', a.overlay, count}
+      overlay(a, list, table.concat(others, '\n'))
+    end
     return
   end
-  local different, known, listed = 0, false, redis.call('HGET', a.overlay, 'x' .. ref) or ''
-  for emoji in string.gmatch(listed, '[^\n]+') do
-    different = different + 1
-    known = known or emoji == a.op.text
-  end
-  if not known then
-    if different >= MAX_REACTIONS then return TOO_MANY_REACTIONS end
-    overlay(a, 'x' .. ref, listed .. a.op.text .. '\n')
+  if users == 0 then
+    if #others >= MAX_REACTIONS then return TOO_MANY_REACTIONS end
+    others[#others + 1] = a.op.text
+    overlay(a, list, table.concat(others, '\n'))
   end
   overlay(a, mine, 1)
-  a.commands[#a.commands + 1] = {'HINCRBY', a.overlay, count, 1}
+  overlay(a, count, users + 1)
 end
 
 -- PINNED: the newest 50, oldest first.
