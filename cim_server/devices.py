@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cim_common import ids
 from cim_common.store import devices, settings
 from cim_common.store.clock import StoreClock
 from cim_common.store.flow import Flow
@@ -40,6 +41,9 @@ class DeviceRequests:
 
     def _logout(self, channel: Channel, event: LogoutDevice) -> None:
         session: Session = channel.session
+        if not ids.is_device_id(event.device):
+            fail(channel, event.request, Code.NO_SUCH_DEVICE)
+            return
         flow = devices.logout(session.user, event.device, self._clock.now_ms(), True, self._server)
         self._link.run(flow, lambda outcome: self._logged_out(channel, event, outcome))
 

@@ -97,8 +97,9 @@ def test_logging_a_device_out_ends_its_connection_and_its_tokens(people: People,
     phone, laptop = people.at(0, name, "phone").log_in(), people.at(server, name, "laptop")
     waiting = people.at(1 - server, name, "laptop")
     laptop.log_in()
-    phone.send(m.LogoutDevice(9, "nothing"))
-    assert phone.until(m.Failed)[:2] == (9, Code.NO_SUCH_DEVICE)
+    for nothing in ("nothing", "#", "-laptop", ""):
+        phone.send(m.LogoutDevice(9, nothing))
+        assert phone.until(m.Failed)[:2] == (9, Code.NO_SUCH_DEVICE)
     phone.send(m.LogoutDevice(8, "laptop"))
     assert phone.until(m.Done).request == 8
     assert code_of_the_end(laptop) == Code.LOGGED_OUT
