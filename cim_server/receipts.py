@@ -104,7 +104,8 @@ class Receipts:
             self._whispers.tell(Signal(event.conversation, Kind.TYPING, session.user, session.name, 0))
 
     def shown(self, session: Session, cursors: Mapping[str, int]) -> None:
-        """A device's cursors have been written."""
-        if session.receipts:
-            for conversation, seq in cursors.items():
+        """A device's cursors have been written. Others hear of it only while its user takes part."""
+        for conversation, seq in cursors.items() if session.receipts else ():
+            here = not session.channel.open or self._conversations.takes_part(session.channel, conversation)
+            if here and conversation in (session.conversations or ()):
                 self._whispers.tell(Signal(conversation, Kind.DELIVERED, session.user, session.name, seq))

@@ -290,6 +290,9 @@ class Requests:
         )  # fmt: skip
 
     def failed(self, channel: Channel, message: Failed) -> None:
+        session: Session = channel.session
+        if message.code != Code.STORE_UNAVAILABLE and session.conversations is not None:
+            session.conversations.discard(message.conversation)
         channel.enqueue(codec.encode(message))
 
     def _hold(self, channel: Channel, event: Hold) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from cim_client.client import Client
-from cim_client.errors import CimError
+from cim_client.errors import CimError, Refused
 from cim_client.terminal import commands
 from cim_client.terminal.commands import Ask, Nothing, Say, Wrong
 from cim_client.terminal.console import Console
@@ -151,6 +151,8 @@ class Session:
         for conversation, seq in read.items():
             try:
                 await self._me.mark_read(conversation, seq)
+            except Refused:
+                continue  # one takes no part there any more
             except CimError:
                 self._read = {conversation: seq, **self._read}
 

@@ -18,7 +18,7 @@ def marks_of(record: bytes | None) -> tuple[int, int]:
 
 
 def move(user: int, conversation: str, seq: int) -> Flow[int | None]:
-    """The user has read up to `seq`; returns the seq of the mark now, None if the user may not read there."""
+    """The user has read up to `seq`; returns the seq of the mark now, None if the user takes no part there."""
     (record,) = yield [("HGET", keys.marks(user), conversation)]
     old, base = marks_of(record)
     while True:

@@ -117,6 +117,32 @@ def test_strangers_are_told_nothing(pair: tuple[Raw, Raw, str], connect: Callabl
     assert stranger.until(m.Failed).code == Code.NOT_A_MEMBER
 
 
+def test_who_takes_no_part_whispers_nothing(pair: tuple[Raw, Raw, str], connect: Callable[..., Raw]) -> None:
+    alice, bob, _ = pair
+    stranger, kicked = connect("whisperer", apart_from=alice), connect("kickedwhisperer", apart_from=alice)
+    group = ids.new_group()
+    alice.send(m.Change(group, 4, 0, Kind.CREATED, "ops", targets=(bob.user, kicked.user)))
+    assert alice.until(m.Ack) == m.Ack(4, 1)
+    for member in (alice, bob, kicked):
+        member.sync(group, 0)
+    alice.send(m.Change(group, 5, 4, Kind.KICKED, targets=(kicked.user,)))
+    assert alice.until(m.Ack) == m.Ack(5, 2)
+    assert kicked.until(m.Push).entries[-1].kind == Kind.KICKED
+    for other in (stranger, kicked):
+        other.send(m.Sync(group, 0, 0), m.Cursor(group, 1), m.Signal(group, Whispered.TYPING))
+        assert ask(other, m.Read(6, group, 1)).code == Code.NOT_A_MEMBER
+    # Cursors of one server are written together: what was to be heard of the others comes before the second signal.
+    heard: list[m.Signal] = []
+    for message, kind in (
+        (m.Cursor(group, 2), Whispered.DELIVERED),
+        (m.Signal(group, Whispered.TYPING), Whispered.TYPING),
+    ):
+        bob.send(message)
+        while not heard or heard[-1].kind != kind:
+            heard.append(alice.until(m.Signal))
+    assert {signal.user for signal in heard} == {bob.user}
+
+
 def test_a_kick_ends_delivery_on_both_servers(pair: tuple[Raw, Raw, str]) -> None:
     alice, bob, _ = pair
     group = ids.new_group()

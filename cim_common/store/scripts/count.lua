@@ -3,7 +3,7 @@
 -- KEYS  conv, log (one slot)
 -- ARGV  user, seq of the new mark, seq and base of the old one
 -- Returns {seq, base}: of the new mark, or of one between when more than a thousand entries would have to be looked
--- at (ask again from there); {} when the user may not read there.
+-- at (ask again from there); {} when the user takes no part there: others hear of marks.
 --
 -- base(seq) = texts up to seq - own texts up to seq. Own texts are counted between the mark and the nearer of head
 -- and old mark; each entry is so looked at once at most, however often marks move.
@@ -12,7 +12,8 @@ local MOST = 1000
 local user, seq, old, base = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local head = redis.call('HMGET', KEYS[1], 'l', 'c', 'f', 'k', 'o:' .. user, 'm:' .. user, 'd:' .. user)
 local member = member_of(head[6])
-if not head[1] or (head[4] ~= 'l' and not member) then return {} end
+local out = not member or member.role == 'l' or member.role == 'x'
+if not head[1] or (head[4] ~= 'l' and out) then return {} end
 local last, texts, own = tonumber(head[1]), tonumber(head[2]), tonumber(head[5] or 0)
 if member and member.base > base then base = member.base end
 if seq > last then seq = last end
