@@ -211,4 +211,4 @@ class Receiving:
                 self._parts.events.add(event)
         if self._inbox.listed and not self._inbox.syncing and not self._synced:
             self._synced = True
-            self._parts.events.add(Event("connection", "synced"))
+            self._parts.events.add(Event("notice", "synced"))

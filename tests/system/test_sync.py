@@ -27,7 +27,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 async def synced(client: Client) -> None:
-    await event(client, "connection", lambda found: found.state == "synced")
+    await event(client, "notice", lambda found: found.state == "synced")
     assert client.syncing == 0
 
 
