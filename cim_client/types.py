@@ -75,13 +75,24 @@ class Gap(NamedTuple):
     code: int
 
 
-class Member(NamedTuple):
-    """Somebody who takes part in a conversation. `read`: up to where, if that was asked for."""
-
+class _NameAndRole(NamedTuple):
     name: str
     role: str
-    user_id: int = 0
-    read: int = 0
+
+
+class Member(_NameAndRole):
+    """Somebody who takes part in a conversation: a pair of name and role, which knows more when it is asked.
+
+    `user_id`, and `read`: up to where, if that was asked for.
+    """
+
+    user_id: int
+    read: int
+
+    def __new__(cls, name: str, role: str, user_id: int = 0, read: int = 0) -> "Member":
+        member = super().__new__(cls, name, role)
+        member.user_id, member.read = user_id, read
+        return member
 
 
 class Conversation(NamedTuple):

@@ -112,6 +112,29 @@ async def test_what_both_copies_had_to_send_is_sent_once(cluster: Cluster, tmp_p
         assert (await history(ann, "cc-bob"))[3:] == ["original", "copy"]
 
 
+async def test_nothing_is_shown_after_the_device_has_connected_elsewhere(cluster: Cluster, tmp_path: Path) -> None:
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    async with person(cluster, "cf-ann", original):
+        pass
+    shutil.copytree(original, copy)
+    async with person(cluster, "cf-bob") as bob, person(cluster, "cf-ann", original) as first:
+        for number in range(3):
+            await bob.send("cf-ann", f"message {number}")
+        async for message in first.messages():
+            assert message.text == "message 0"
+            break
+        with trio.fail_after(20 * SLOWNESS):
+            while first._core.inbox.unread < 2:
+                await trio.sleep(0.01)
+        async with person(cluster, "cf-ann", copy) as second:
+            ended = await event(first, "connection", lambda found: found.state == "closed")
+            assert ended.code == Code.TAKEN_OVER
+            assert [message async for message in first.messages()] == []
+            async for message in second.messages():
+                assert message.text in ("message 0", "message 1")
+                break
+
+
 async def test_a_forgotten_device_goes_on_as_another(cluster: Cluster, tmp_path: Path) -> None:
     async with person(cluster, "cd-bob") as bob:
         async with person(cluster, "cd-ann", tmp_path) as ann:

@@ -225,7 +225,7 @@ async def test_who_has_read_up_to_where(cluster: Cluster) -> None:
         receipt = await ann.send(group, "read this")
         await bob.mark_read(group, receipt.seq)
         assert await ann.read_by(group) == {"gj-ann": 0, "gj-bob": receipt.seq, "gj-eve": 0}
-        assert [member[:2] for member in await group.members()] == [
+        assert await group.members() == [
             ("gj-ann", "owner"), ("gj-bob", "member"), ("gj-eve", "member"),
         ]  # fmt: skip
         await eve.set_receipts(False)
