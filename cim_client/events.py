@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import trio
 
-from cim_client.inbox import Changed, Hole, News
 from cim_client.types import Event
+from cim_client.views import Changed, Hole, News
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
 from cim_common.wire.kinds import Signal as SignalKind

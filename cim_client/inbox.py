@@ -11,12 +11,10 @@ it is taken. A text that is recalled or edited while it waits is shown as it is 
 On each connection syncing begins when the conversation list is complete, with the conversation that was active last.
 """
 
-import heapq
 from collections import deque
 from collections.abc import Callable
-from enum import Enum
-from typing import NamedTuple
 
+from cim_client.views import OUT, Changed, Hole, News, Position, Rewound, Standing, Syncing, View
 from cim_common.ids import MAX_SEQ
 from cim_common.wire.kinds import REMOVALS, Kind
 from cim_common.wire.messages import Conversation, Entry, Hold, Page, Push, Range, Sync
@@ -24,75 +22,7 @@ from cim_common.wire.messages import Conversation, Entry, Hold, Page, Push, Rang
 MAX_UNREAD = 1_000
 """Messages the program has not asked for; beyond that a conversation is put on hold, and asked for again below half."""
 
-MAX_SYNCING = 64
-"""Pages asked for at the same time: at most 3 MiB of them, and 5,000 conversations take 80 round trips."""
-
 MAX_OWN = 1_000
-OUT = frozenset(("left", "banned"))
-"""Roles of those who take no part."""
-
-
-class Standing(Enum):
-    """How a conversation stands with the server on this connection."""
-
-    IDLE = "idle"
-    SYNCING = "syncing"
-    LIVE = "live"
-    HELD = "held"
-    LEFT = "left"
-
-
-class Position(NamedTuple):
-    """A place in a log: a seq, and the incarnation of the log it counts in (0: not known)."""
-
-    seq: int
-    incarnation: int
-
-
-class Changed(NamedTuple):
-    """An entry that is no text, by somebody else or another device."""
-
-    conversation: str
-    entry: Entry
-
-
-class Hole(NamedTuple):
-    """Seqs of a log one does not get, and why (a code)."""
-
-    conversation: str
-    first: int
-    last: int
-    reason: int
-
-
-class Rewound(NamedTuple):
-    """The log was set back to an older state: what stood above `end`, up to `was`, is not there any more."""
-
-    conversation: str
-    end: int
-    was: int
-
-
-News = Changed | Hole | Rewound
-
-
-class _View:
-    __slots__ = (
-        "active", "asked", "buffered", "id", "incarnation", "own", "received", "rejoined", "shown", "standing",
-        "version",
-    )  # fmt: skip
-
-    def __init__(self, conversation: str, position: Position) -> None:
-        self.id = conversation
-        self.incarnation = position.incarnation
-        self.received = self.shown = position.seq
-        self.buffered = 0
-        self.own: set[int] = set()
-        self.standing = Standing.IDLE
-        self.asked = False
-        self.active = 0
-        self.version = -1
-        self.rejoined = False
 
 
 class Inbox:
@@ -106,13 +36,10 @@ class Inbox:
         self.device = device
         self.user = 0
         self._issued = issued
-        self._views: dict[str, _View] = {}
+        self._views: dict[str, View] = {}
         self._buffer: deque[tuple[str, Entry]] = deque()
         self._listed = False
-        self._to_sync: list[tuple[int, int, str]] = []
-        self._queued = 0
-        self._asked = 0
-        self._syncing: set[str] = set()
+        self._syncing = Syncing()
         self._held: set[str] = set()
         self._moved: set[str] = set()
         self._taken: tuple[str, int] | None = None
@@ -148,7 +75,7 @@ class Inbox:
         view = self._views.get(conversation.id)
         if view is None:
             begin = position or Position(conversation.start, conversation.incarnation)
-            view = self._views[conversation.id] = _View(conversation.id, begin)
+            view = self._views[conversation.id] = View(conversation.id, begin)
             self._moved.add(conversation.id)
         newer, view.version = conversation.version > view.version, conversation.version
         view.active = conversation.active_ms
@@ -169,8 +96,6 @@ class Inbox:
 
     def disconnected(self) -> None:
         """A new connection lists and syncs everything again."""
-        self._to_sync.clear()
-        self._asked = 0
         self._listed = False
         self._syncing.clear()
         self._held.clear()
@@ -183,37 +108,18 @@ class Inbox:
         if view is not None and view.standing is not Standing.IDLE:
             self._want(view)
 
-    def _want(self, view: _View) -> None:
+    def _want(self, view: View) -> None:
         if view.standing is not Standing.SYNCING:
             self._held.discard(view.id)
-            view.standing = Standing.SYNCING
             view.rejoined = False
-            self._syncing.add(view.id)
-            self._queue(view)
-
-    def _queue(self, view: _View) -> None:
-        self._queued += 1
-        heapq.heappush(self._to_sync, (-view.active, self._queued, view.id))
-
-    def _settle(self, view: _View, standing: Standing) -> None:
-        view.standing = standing
-        self._syncing.discard(view.id)
+            self._syncing.add(view)
 
     def wishes(self) -> list[Sync]:
         """Pages to ask for now."""
         syncs: list[Sync] = []
-        while self._listed and self._to_sync and self._asked < MAX_SYNCING and len(self._buffer) < MAX_UNREAD:
-            view = self._views[heapq.heappop(self._to_sync)[2]]
-            if view.standing is Standing.SYNCING and not view.asked:
-                view.asked = True
-                self._asked += 1
-                syncs.append(Sync(view.id, view.received, view.incarnation))
+        while self._listed and len(self._buffer) < MAX_UNREAD and (sync := self._syncing.wish()) is not None:
+            syncs.append(sync)
         return syncs
-
-    def _answered(self, view: _View) -> None:
-        if view.asked:
-            view.asked = False
-            self._asked -= 1
 
     # -- what the server says ----------------------------------------------------------------------------
 
@@ -221,10 +127,11 @@ class Inbox:
         view = self._views.get(page.conversation)
         if view is None or view.standing in (Standing.IDLE, Standing.HELD):
             return []
-        self._answered(view)
+        self._syncing.answered(view)
         if page.rewound:
             self._rewind(view, page)
-            self._ask_on(view)
+            self._held.discard(view.id)
+            self._syncing.add(view)
             return []
         if page.incarnation != view.incarnation:
             view.incarnation = page.incarnation
@@ -240,36 +147,30 @@ class Inbox:
         if page.end > view.received:
             self._advance(view, page.end)
         if page.left and not view.rejoined:
-            self._settle(view, Standing.LEFT)
+            self._syncing.remove(view, Standing.LEFT)
         elif page.left or not page.live:
             view.rejoined = False
-            self._ask_on(view)
+            self._syncing.add(view)
         else:
-            self._settle(view, Standing.LIVE)
+            self._syncing.remove(view, Standing.LIVE)
             self._absorb_own(view)
             return self._hold_if_full(view)
         return []
-
-    def _ask_on(self, view: _View) -> None:
-        if view.standing is Standing.SYNCING:
-            self._queue(view)
-        else:
-            self._want(view)
 
     def failed(self, conversation: str, passing: bool) -> bool:
         """A SYNC was refused; whether it is to be asked again (`retry`) after a while."""
         view = self._views.get(conversation)
         if view is None or view.standing is not Standing.SYNCING:
             return False
-        self._answered(view)
+        self._syncing.answered(view)
         if not passing:
-            self._settle(view, Standing.LEFT)
+            self._syncing.remove(view, Standing.LEFT)
         return passing
 
     def retry(self, conversation: str) -> None:
         view = self._views.get(conversation)
         if view is not None and view.standing is Standing.SYNCING and not view.asked:
-            self._queue(view)
+            self._syncing.add(view)
 
     def push(self, push: Push) -> list[Hold]:
         view = self._views.get(push.conversation)
@@ -306,7 +207,7 @@ class Inbox:
             return entry.sender == self.user
         return any(target.user == self.user for target in entry.targets)
 
-    def _rewind(self, view: _View, page: Page) -> None:
+    def _rewind(self, view: View, page: Page) -> None:
         """Our cursor is of another log, or above this one: go back to where both are the same (I22)."""
         if page.incarnation == view.incarnation and view.received <= page.head:
             return  # the answer to what we asked before we went back
@@ -323,12 +224,12 @@ class Inbox:
 
     # -- the order ---------------------------------------------------------------------------------------
 
-    def _absorb_own(self, view: _View) -> None:
+    def _absorb_own(self, view: View) -> None:
         while view.received + 1 in view.own:
             view.own.discard(view.received + 1)
             self._advance(view, view.received + 1)
 
-    def _take(self, view: _View, entry: Entry) -> None:
+    def _take(self, view: View, entry: Entry) -> None:
         mine = entry.seq in view.own or (
             entry.sender == self.user and entry.device == self.device and entry.n <= self._issued()
         )
@@ -345,7 +246,7 @@ class Inbox:
             self._news.append(Changed(view.id, entry))
         self._advance(view, entry.seq)
 
-    def _advance(self, view: _View, seq: int) -> None:
+    def _advance(self, view: View, seq: int) -> None:
         """Nothing to show up to here."""
         view.received = seq
         if view.own:
@@ -371,22 +272,22 @@ class Inbox:
                 kept.append((conversation, entry))
         self._buffer = kept
 
-    def _amend(self, view: _View, edit: Entry) -> None:
+    def _amend(self, view: View, edit: Entry) -> None:
         if view.buffered and edit.ref > view.shown:
             for index, (conversation, entry) in enumerate(self._buffer):
                 if conversation == view.id and entry.seq == edit.ref:
                     self._buffer[index] = (conversation, entry._replace(text=edit.text, edited=edit.seq))
                     return
 
-    def _taken_of(self, view: _View) -> int | None:
+    def _taken_of(self, view: View) -> int | None:
         return self._taken[1] if self._taken is not None and self._taken[0] == view.id else None
 
-    def _show(self, view: _View, seq: int) -> None:
+    def _show(self, view: View, seq: int) -> None:
         if seq > view.shown:
             view.shown = seq
             self._moved.add(view.id)
 
-    def _hold_if_full(self, view: _View) -> list[Hold]:
+    def _hold_if_full(self, view: View) -> list[Hold]:
         if len(self._buffer) < MAX_UNREAD:
             return []
         view.standing = Standing.HELD

@@ -7,9 +7,10 @@ import trio
 
 from cim_client.errors import CimError, Closed, is_passing
 from cim_client.events import event_of, event_of_signal
-from cim_client.inbox import OUT, Inbox, Position
+from cim_client.inbox import Inbox
 from cim_client.parts import Parts
 from cim_client.types import Event, Message, message_of
+from cim_client.views import OUT, Position
 from cim_common import ids
 from cim_common.wire.messages import (
     Conversation,

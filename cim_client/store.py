@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, NamedTuple, Protocol
 
-from cim_client.inbox import Position
+from cim_client.views import Position
 from cim_common import ids
 
 try:

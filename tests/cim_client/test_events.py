@@ -3,8 +3,8 @@
 import pytest
 
 from cim_client.events import MAX_EVENTS, Events, event_of, event_of_signal
-from cim_client.inbox import Changed, Hole, Rewound
 from cim_client.types import Event
+from cim_client.views import Changed, Hole, Rewound
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
 from cim_common.wire.kinds import Signal as SignalKind

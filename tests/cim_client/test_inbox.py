@@ -1,6 +1,7 @@
 """The inbox: order, gaps, own messages, hold, and what counts as shown (I10, I11)."""
 
-from cim_client.inbox import MAX_SYNCING, MAX_UNREAD, Changed, Hole, Inbox, Position, Rewound
+from cim_client.inbox import MAX_UNREAD, Inbox
+from cim_client.views import MAX_SYNCING, Changed, Hole, Position, Rewound
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
 from cim_common.wire.messages import Conversation, Entry, Hold, Page, Push, Range, Sync, Target

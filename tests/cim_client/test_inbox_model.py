@@ -10,7 +10,8 @@ import hypothesis
 import hypothesis.strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from cim_client.inbox import Changed, Inbox, Position, Rewound
+from cim_client.inbox import Inbox
+from cim_client.views import Changed, Position, Rewound
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
 from cim_common.wire.messages import Conversation, Entry, Hold, Page, Push, Range, Sync, Target
@@ -271,7 +272,7 @@ class InboxAgainstModel(RuleBasedStateMachine):
 
     @invariant()
     def pages_asked_for_are_counted(self) -> None:
-        assert 0 <= self.inbox._asked <= len(CONVERSATIONS)
+        assert 0 <= self.inbox._syncing._asked <= len(CONVERSATIONS)
 
     def teardown(self) -> None:
         self.all_is_heard()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cim_client.inbox import Position
 from cim_client.store import NUMBERS_RESERVED, MemoryStore, Saved, SqliteStore, open_store
+from cim_client.views import Position
 
 ROUTE = "http://127.0.0.1:8083"
 
