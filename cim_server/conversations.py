@@ -402,7 +402,7 @@ class Conversations:
     def rewind(self, conversation: Conversation, head: int) -> None:
         """The log is shorter than what was delivered: an older store was restored. Say so to everyone (I22)."""
         log.warning("log_went_back", conversation=conversation.id, applied=conversation.applied, head=head)
-        flow = rewinds.rewind(conversation.id, conversation.incarnation)
+        flow = rewinds.rewind(conversation.id, conversation.incarnation, conversation.applied)
         self._link.run(flow, lambda outcome: self._rewound(conversation, outcome))
 
     def _rewound(self, conversation: Conversation, outcome: Any) -> None:

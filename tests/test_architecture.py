@@ -53,7 +53,6 @@ COVERED_ELSEWHERE = {
     "cim_common/store/event_positions.py": "tests/cim_route/test_events.py",
     "cim_common/store/members.py": "store/test_changes.py",
     "cim_common/store/pages.py": "store/test_changes.py, test_conversations.py",
-    "cim_common/store/rewinds.py": "tests/system/test_rewound.py, tests/cim_server/test_conversations.py",
     "cim_common/store/whispers.py": "tests/system/test_receipts.py, test_http_groups.py",
     "cim_common/wire/kinds.py": "tests/cim_common/test_changes.py",
     "cim_common/store/keys.py": "store/test_commit.py",

@@ -163,7 +163,7 @@ def read(user: int, conversation: str, position: Position, limit: int) -> Flow[R
         start = min(position.seq, page.rewound_at)
     elif position.seq > page.head:
         # More was read than there is: an older copy of the store. Everybody is told by a new incarnation (I22).
-        yield from rewinds.rewind(conversation, position.incarnation)
+        yield from rewinds.rewind(conversation, position.incarnation, position.seq)
         start = page.head
     else:
         return Read(position.seq, page, False)
