@@ -27,14 +27,15 @@
 --
 -- A message's checks come before its first write. A sender record is "last n, last seq, refusal, cost":
 -- refusal is the code with which last n was refused, or 0; cost is when the sender's debt is paid (GCRA).
--- A stranger's refusal is kept in a key of its own for 10 minutes, as "n code". Seven commands at most for a
+-- A stranger's refusal is kept in a key of its own for 10 minutes, as "n code"; so long the idempotency key holds minus
+-- the code of one, except that of a scheduled message, which `due` remembers. Seven commands at most for a
 -- new text of known interest.
 
 local NO_SUCH_CONVERSATION, SUPERSEDED, ID_REUSED = 1003, 1007, 1008
 local OUT_OF_ORDER, SENDER_LIMIT, CONVERSATION_LIMIT = 2002, 2003, 2004
 local MAX_STEPS = 64
 local RECENT_KEPT = 1000
-local STRANGERS_KEPT_S = 600
+local REFUSALS_KEPT_S = 600
 
 local now = tonumber(ARGV[1])
 local sender_cost, sender_ahead = tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -72,19 +73,22 @@ local function earlier(keys, args, last_n, last_seq, refusal, todo)
   end
   local seq = tonumber(redis.call('GET', keys[6]) or 0)
   if seq == 0 then return nil end
+  if seq < 0 then return {'X', -seq, 0} end
   local entry = entry_at(keys[1], seq)
   if entry and entry.t ~= content then return {'X', ID_REUSED, seq} end
   return {'D', seq, todo}
 end
 
 -- Refuse, and remember it, so that a late copy is not accepted after the sender has (re)joined (I7).
-local function refuse(keys, args, code, has_role, last_seq, debt)
+local function refuse(keys, args, op, code, has_role, last_seq, debt)
   if args[9] == '0' then
     if has_role then
       redis.call('HSET', keys[3], args[3], string.format('%s %.0f %d %.1f', args[4], last_seq, code, debt))
     else
-      redis.call('SET', keys[3] .. ':' .. args[3], args[4] .. ' ' .. code, 'EX', STRANGERS_KEPT_S)
+      redis.call('SET', keys[3] .. ':' .. args[3], args[4] .. ' ' .. code, 'EX', REFUSALS_KEPT_S)
     end
+  elseif not (op and op.fire) then
+    redis.call('SET', keys[6], string.format('-%d', code), 'EX', REFUSALS_KEPT_S)
   end
   return {'X', code, 0}
 end
@@ -144,7 +148,7 @@ local function append(keys, args)
   end
   local reply = earlier(keys, args, last_n, last_seq, refusal, todo)
   if reply then return reply end
-  if not exists and not creates then return refuse(keys, args, NO_SUCH_CONVERSATION, false, 0, 0) end
+  if not exists and not creates then return refuse(keys, args, op, NO_SUCH_CONVERSATION, false, 0, 0) end
 
   local code, a
   if op then
@@ -154,7 +158,7 @@ local function append(keys, args)
   else
     code = may_not_write(kind, head[7] and string.sub(head[7], 1, 1))
   end
-  if code then return refuse(keys, args, code, not is_group(conversation) or head[7], last_seq, debt) end
+  if code then return refuse(keys, args, op, code, not is_group(conversation) or head[7], last_seq, debt) end
 
   local busy = math.max(tonumber(head[6] or 0), now)
   if busy - now > conversation_ahead then

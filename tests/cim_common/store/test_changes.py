@@ -99,6 +99,20 @@ def test_a_strangers_refusal_outlives_his_joining(world: World) -> None:
     assert world.say(DAVE, "now") == 3
 
 
+@pytest.mark.invariant("I7")
+def test_a_refusal_over_http_outlives_the_joining(world: World) -> None:
+    def copy() -> Append:
+        append = world.append(DAVE, None, "too early", GROUP)
+        append.idempotency = (keys.idempotency(GROUP, DAVE, "k"), 100)
+        return append
+
+    assert world._outcome(copy()) == -Code.NOT_A_MEMBER
+    assert world.change(ALICE, Kind.JOINED, targets=(DAVE,)) == 2
+    assert world._outcome(copy()) == -Code.NOT_A_MEMBER
+    assert 0 < world.store.command("TTL", keys.idempotency(GROUP, DAVE, "k")) <= 600
+    assert world.say(DAVE, "now") == 3
+
+
 def test_who_joins_reads_from_there_on(world: World) -> None:
     world.say(ALICE, "before")
     world.change(BOB, Kind.JOINED, targets=(DAVE,))
