@@ -93,12 +93,12 @@ local function refuse(keys, args, op, code, has_role, last_seq, debt)
   return {'X', code, 0}
 end
 
+-- The last n refused to a stranger and why; 0 and 0 if none was.
 local function refused_as_stranger(keys, args)
   local kept = redis.call('GET', keys[3] .. ':' .. args[3])
-  if not kept then return nil end
+  if not kept then return 0, 0 end
   local n, code = string.match(kept, '^(%d+) (%d+)$')
-  if tonumber(args[4]) > tonumber(n) then return nil end
-  return {'X', args[4] == n and tonumber(code) or SUPERSEDED, 0}
+  return tonumber(n), tonumber(code)
 end
 
 -- Carry out what a rule has noted; whether there are lists to be written now (I13).
@@ -143,8 +143,7 @@ local function append(keys, args)
     local a, b, c, d = string.match(record, '^(%d+) (%d+) (%d+) ([%d.]+)$')
     last_n, last_seq, refusal, debt = tonumber(a), tonumber(b), tonumber(c), tonumber(d)
   elseif mode == '0' and is_group(conversation) then
-    local reply = refused_as_stranger(keys, args)
-    if reply then return reply end
+    last_n, refusal = refused_as_stranger(keys, args)
   end
   local reply = earlier(keys, args, last_n, last_seq, refusal, todo)
   if reply then return reply end

@@ -390,3 +390,16 @@ def test_a_message_waits_for_the_making_of_its_group(world: World) -> None:
     assert world._outcome(first) == -Code.OUT_OF_ORDER
     assert world._outcome(create) == 1
     assert world._outcome(first) == 2
+
+
+def test_what_follows_a_strangers_refusal_is_in_order(world: World) -> None:
+    """A refused n is the last n, of a stranger too (I5, I7): what comes after it does not wait for it for ever."""
+    first, second = world.append(DAVE, None, "hello?", GROUP), world.append(DAVE, None, "anybody?", GROUP)
+    second.after = first.n
+    world.committer.commit(first, second)
+    assert [(append.status.name, append.code) for append in (first, second)] == [("REFUSED", Code.NOT_A_MEMBER)] * 2
+    assert world.change(ALICE, Kind.JOINED, targets=(DAVE,)) == 2
+    third = world.append(DAVE, None, "ah", GROUP)
+    third.after = second.n
+    assert world._outcome(third) == 3
+    assert world._outcome(second) == -Code.SUPERSEDED
