@@ -403,3 +403,12 @@ def test_what_follows_a_strangers_refusal_is_in_order(world: World) -> None:
     third.after = second.n
     assert world._outcome(third) == 3
     assert world._outcome(second) == -Code.SUPERSEDED
+
+
+def test_a_ban_of_who_never_was_a_member_shows_in_no_list(world: World) -> None:
+    """However often it is said."""
+    assert world.change(ALICE, Kind.BANNED, targets=(DAVE,)) == 2
+    assert world.change(ALICE, Kind.BANNED, targets=(DAVE,)) == 3
+    listed, _, _ = world.store.run(conversations.list_since(DAVE, "d1", 0))
+    assert [item.id for item in listed] == [ids.LOBBY]
+    assert world.change(ALICE, Kind.JOINED, targets=(DAVE,)) == -Code.BANNED

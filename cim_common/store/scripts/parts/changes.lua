@@ -154,7 +154,7 @@ end
 RULES[5] = function(a)
   for _, target in ipairs(targets_of(a)) do
     if rank(a.member) < 2 or rank(a.member) <= rank(target.member) then return FORBIDDEN end
-    if target.member then
+    if target.member and target.member.joined > 0 then
       remove(a, target.user, target.member, 'x')
     else
       set(a, 'm:' .. target.user, record_of({role = 'x', spans = '-', base = 0, joined = 0}))
