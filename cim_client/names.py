@@ -1,17 +1,16 @@
 """Which conversation and which user is that name? Asked once, then remembered."""
 
 from collections.abc import Sequence
+from functools import partial
 
-import trio
-
-from cim_client.errors import CimError
+from cim_client.errors import Refused
 from cim_client.requests import Requests
 from cim_common import ids
+from cim_common.wire.codes import Code
+from cim_common.wire.limits import MAX_TARGETS
 from cim_common.wire.messages import Resolve, Resolved
 
 MAX_KNOWN = 10_000
-MAX_ASKING = 32
-"""Names asked for at the same time, for a group of many members."""
 
 
 class Names:
@@ -20,7 +19,6 @@ class Names:
     def __init__(self, requests: Requests) -> None:
         self._requests = requests
         self._known: dict[str, Resolved] = {}
-        self._asking = trio.CapacityLimiter(MAX_ASKING)
 
     def known(self, to: str) -> str | None:
         """The conversation, if one can tell without asking."""
@@ -41,29 +39,25 @@ class Names:
         """The user of that name: id, proper name, and the direct conversation with one."""
         found = self._known.get(name)
         if found is None:
-            async with self._asking:
-                found = await self._requests.ask(lambda request: Resolve(request, name))
+            found = await self._requests.ask(lambda request: Resolve(request, name))
             while len(self._known) >= MAX_KNOWN:
                 del self._known[next(iter(self._known))]
             self._known[name] = found
         return found
 
     async def users(self, names: Sequence[str]) -> list[int]:
-        """The ids of users, several asked for at once."""
-        found: dict[str, int] = {}
-        errors: list[CimError] = []
+        """The ids of users, many asked for at once.
 
-        async def find(name: str) -> None:
-            try:
-                found[name] = (await self.user(name)).user
-            except CimError as error:
-                errors.append(error)
-
+        Raises:
+            Refused: NO_SUCH_USER, if there is none of one of the names.
+        """
         wanted = list(dict.fromkeys(names))
-        for start in range(0, len(wanted), MAX_ASKING):
-            async with trio.open_nursery() as nursery:
-                for name in wanted[start : start + MAX_ASKING]:
-                    nursery.start_soon(find, name)
-            if errors:
-                raise errors[0]
+        found: dict[str, int] = {}
+        for start in range(0, len(wanted), MAX_TARGETS):
+            part = tuple(wanted[start : start + MAX_TARGETS])
+            answer: Resolved = await self._requests.ask(partial(Resolve, name="", names=part))
+            found.update((name, user.user) for name, user in zip(part, answer.users, strict=True))
+        if not all(found.values()):
+            missing = next(name for name, user in found.items() if not user)
+            raise Refused(Code.NO_SUCH_USER, f"There is no user {missing!r}.")
         return [found[name] for name in wanted]

@@ -8,7 +8,8 @@ from cim_common.store.flow import Flow
 from cim_common.store.pages import LogPage, NotReadable
 from cim_common.wire import codec
 from cim_common.wire.codes import Code
-from cim_common.wire.messages import Conversations, List, MemberList, Members, Pull, Resolve, Resolved
+from cim_common.wire.limits import MAX_TARGETS
+from cim_common.wire.messages import Conversations, List, MemberList, Members, Pull, Resolve, Resolved, Target
 from cim_server.answers import Table, answer, fail, unanswered
 from cim_server.channel import Channel
 from cim_server.redis_link import RedisLink
@@ -70,6 +71,9 @@ class Reads:
         if event.name == ids.LOBBY:
             answer(channel, Resolved(event.request, ids.LOBBY, 0, ids.LOBBY))
             return
+        if event.names:
+            self._resolve_all(channel, event)
+            return
         try:
             canonical = names.canonical(event.name)
         except names.BadName:
@@ -77,6 +81,18 @@ class Reads:
             return
         flow = accounts.by_name(canonical)
         self._link.run(flow, lambda account: self._resolved(channel, session, event, account))
+
+    def _resolve_all(self, channel: Channel, event: Resolve) -> None:
+        """Many names cost one request: the members of a group of thousands are looked up in a minute's budget."""
+        if len(event.names) > MAX_TARGETS:
+            fail(channel, event.request, Code.BAD_REQUEST)
+            return
+        flow = accounts.named([_canonical(name) for name in event.names])
+        self._link.run(flow, lambda found: self._all_resolved(channel, event, found))
+
+    def _all_resolved(self, channel: Channel, event: Resolve, found: Any) -> None:
+        if not unanswered(channel, event.request, found):
+            answer(channel, Resolved(event.request, "", 0, "", tuple(Target(*one) for one in found)))
 
     def _resolved(self, channel: Channel, session: Session, event: Resolve, account: Any) -> None:
         if unanswered(channel, event.request, account):
@@ -102,6 +118,14 @@ class Reads:
         else:
             found, more = outcome
             answer(channel, MemberList(event.request, tuple(found), more))
+
+
+def _canonical(name: str) -> str:
+    """The canonical form of a name; "" when it cannot be one."""
+    try:
+        return names.canonical(name)
+    except names.BadName:
+        return ""
 
 
 def _members_for(event: Members, user: int) -> Flow[tuple[list[Any], bool] | None]:

@@ -116,6 +116,12 @@ def ids_of(canonical_names: Sequence[str]) -> Flow[list[int]]:
     return [int(user or 0) for user in found]
 
 
+def named(canonical_names: Sequence[str]) -> Flow[list[tuple[int, str]]]:
+    """Id and canonical name of the account that owns each name, (0, "") where there is none."""
+    users = yield from ids_of(canonical_names)
+    return [(user, name if user else "") for user, name in zip(users, canonical_names, strict=True)]
+
+
 def login(user: int, device: str) -> Flow[Login | None]:
     """The account and the version a session token of that device must have; None if there is no such account."""
     (fields,) = yield [("HMGET", keys.user(user), *_FIELDS, f"t:{device}")]

@@ -250,24 +250,28 @@ class Pong(_message.Message):
     def __init__(self, token: _Optional[int] = ..., server_time_ms: _Optional[int] = ...) -> None: ...
 
 class Resolve(_message.Message):
-    __slots__ = ("request", "name")
+    __slots__ = ("request", "name", "names")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
     request: int
     name: str
-    def __init__(self, request: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
+    names: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, request: _Optional[int] = ..., name: _Optional[str] = ..., names: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Resolved(_message.Message):
-    __slots__ = ("request", "conversation", "user", "name")
+    __slots__ = ("request", "conversation", "user", "name", "users")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     CONVERSATION_FIELD_NUMBER: _ClassVar[int]
     USER_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    USERS_FIELD_NUMBER: _ClassVar[int]
     request: int
     conversation: str
     user: int
     name: str
-    def __init__(self, request: _Optional[int] = ..., conversation: _Optional[str] = ..., user: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
+    users: _containers.RepeatedCompositeFieldContainer[Target]
+    def __init__(self, request: _Optional[int] = ..., conversation: _Optional[str] = ..., user: _Optional[int] = ..., name: _Optional[str] = ..., users: _Optional[_Iterable[_Union[Target, _Mapping]]] = ...) -> None: ...
 
 class Send(_message.Message):
     __slots__ = ("conversation", "n", "after", "text", "reply_to")

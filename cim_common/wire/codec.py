@@ -160,11 +160,12 @@ _NESTED: dict[type, dict[str, type]] = {
     m.Conversations: {"conversations": m.Conversation},
     m.MemberList: {"members": m.Member},
     m.DeviceList: {"devices": m.Device},
+    m.Resolved: {"users": m.Target},
     m.ScheduleList: {"schedules": m.Schedule},
 }
 """Fields that are lists of messages. All others are scalars, or lists of scalars in `_LISTS`, of the same names."""
 
-_LISTS = {(m.Change, "targets"), (m.Conversation, "pins")}
+_LISTS = {(m.Change, "targets"), (m.Conversation, "pins"), (m.Resolve, "names")}
 
 
 def _to_pb(message: Any, body: Any) -> Any:

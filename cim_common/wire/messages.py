@@ -81,6 +81,7 @@ class Pong(NamedTuple):
 class Resolve(NamedTuple):
     request: int
     name: str
+    names: tuple[str, ...] = ()
 
 
 class Resolved(NamedTuple):
@@ -88,6 +89,7 @@ class Resolved(NamedTuple):
     conversation: str
     user: int
     name: str
+    users: tuple[Target, ...] = ()
 
 
 class Send(NamedTuple):

@@ -26,6 +26,7 @@ ENTRIES = st.one_of(
         reactions=st.lists(st.builds(m.Reaction, TEXTS, SMALL, st.booleans()), max_size=3).map(tuple),
     ),
 )  # fmt: skip
+TARGETS = st.builds(m.Target, NUMBERS, TEXTS)
 RANGES = st.builds(m.Range, NUMBERS, NUMBERS, SMALL)
 LISTED = st.builds(
     m.Conversation,
@@ -38,7 +39,7 @@ SCHEDULES = st.builds(m.Schedule, SMALL, TEXTS, TEXTS, NUMBERS, TEXTS)
 FROM_CLIENT: st.SearchStrategy[Any] = st.one_of(
     st.builds(m.Ping, NUMBERS),
     st.builds(m.Pong, NUMBERS, NUMBERS),
-    st.builds(m.Resolve, SMALL, TEXTS),
+    st.builds(m.Resolve, SMALL, TEXTS, st.lists(TEXTS, max_size=3).map(tuple)),
     st.builds(m.Send, TEXTS, NUMBERS, NUMBERS, TEXTS, NUMBERS),
     st.builds(
         m.Change, TEXTS, NUMBERS, NUMBERS, SMALL, TEXTS, NUMBERS, st.lists(NUMBERS, max_size=3).map(tuple),
@@ -65,7 +66,7 @@ FROM_CLIENT: st.SearchStrategy[Any] = st.one_of(
 FROM_SERVER: st.SearchStrategy[Any] = st.one_of(
     st.builds(m.Ping, NUMBERS),
     st.builds(m.Pong, NUMBERS, NUMBERS),
-    st.builds(m.Resolved, SMALL, TEXTS, NUMBERS, TEXTS),
+    st.builds(m.Resolved, SMALL, TEXTS, NUMBERS, TEXTS, st.lists(TARGETS, max_size=3).map(tuple)),
     st.builds(m.Ack, NUMBERS, NUMBERS),
     st.builds(m.Nack, NUMBERS, SMALL, TEXTS, NUMBERS),
     st.builds(m.Retry, NUMBERS, SMALL, SMALL),
