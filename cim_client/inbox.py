@@ -157,14 +157,22 @@ class Inbox:
             return self._hold_if_full(view)
         return []
 
-    def failed(self, conversation: str, passing: bool) -> bool:
-        """A SYNC was refused; whether it is to be asked again (`retry`) after a while."""
+    def failed(self, conversation: str, passing: bool, gone: bool = False) -> bool:
+        """A SYNC was refused; whether it is to be asked again (`retry`) after a while.
+
+        `gone`: there is no such conversation. One that was live is told of unasked: an older store was restored (I22).
+        """
         view = self._views.get(conversation)
-        if view is None or view.standing is not Standing.SYNCING:
+        if view is None or not (view.standing is Standing.SYNCING or gone):
             return False
         self._syncing.answered(view)
+        if gone and view.received:
+            self._go_back(view, 0, 0)
         if not passing:
+            self._held.discard(view.id)
             self._syncing.remove(view, Standing.LEFT)
+            # It may begin anew, in a list that has gone back too.
+            view.version = -1 if gone else view.version
         return passing
 
     def retry(self, conversation: str) -> None:
@@ -211,15 +219,18 @@ class Inbox:
         """Our cursor is of another log, or above this one: go back to where both are the same (I22)."""
         if page.incarnation == view.incarnation and view.received <= page.head:
             return  # the answer to what we asked before we went back
-        if page.end < view.received:
-            self._news.append(Rewound(view.id, page.end, view.received))
-        self._forget(lambda conversation, entry: conversation == view.id and entry.seq > page.end)
-        if (taken := self._taken_of(view)) is not None and taken > page.end:
+        self._go_back(view, page.end, page.incarnation)
+
+    def _go_back(self, view: View, end: int, incarnation: int) -> None:
+        if end < view.received:
+            self._news.append(Rewound(view.id, end, view.received))
+        self._forget(lambda conversation, entry: conversation == view.id and entry.seq > end)
+        if (taken := self._taken_of(view)) is not None and taken > end:
             self._taken = None
         view.own.clear()
-        view.incarnation = page.incarnation
-        view.received = min(view.received, page.end)
-        view.shown = min(view.shown, page.end)
+        view.incarnation = incarnation
+        view.received = min(view.received, end)
+        view.shown = min(view.shown, end)
         self._moved.add(view.id)
 
     # -- the order ---------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from cim_client.parts import Parts
 from cim_client.types import Event, Message, message_of
 from cim_client.views import OUT, Position
 from cim_common import ids
+from cim_common.wire.codes import Code
 from cim_common.wire.messages import (
     Conversation,
     Conversations,
@@ -183,16 +184,18 @@ class Receiving:
     def failed(self, failed: Failed) -> None:
         if failed.request:
             self._parts.requests.answer(failed.request, failed)
-        elif self._inbox.failed(failed.conversation, is_passing(failed.code)):
+        elif self._inbox.failed(failed.conversation, is_passing(failed.code), failed.code == Code.NO_SUCH_CONVERSATION):
             self._parts.tasks.later(failed.after_ms / 1000, lambda: self._retry(failed.conversation))
+        self._told()
 
     def _retry(self, conversation: str) -> None:
         self._inbox.retry(conversation)
         self._parts.wake()
 
     def list_changed(self, changed: ConversationsChanged) -> None:
-        if changed.version > self._version:
-            self._list_due.set()
+        # A version below the one known is that of an older store that was restored: what it has is to be read again.
+        self._version = min(self._version, changed.version - 1)
+        self._list_due.set()
 
     def signalled(self, signal: Signal) -> None:
         event = event_of_signal(signal)

@@ -170,8 +170,8 @@ _A_TEXT = _BY_N + _bulk(b"")
 _ARGUMENTS_EACH = 10
 
 
-def pack(batch: list[tuple[Append, ConversationKeys]], now_ms: int, rates: Rates) -> bytes:
-    """One call of append.lua as Redis protocol bytes."""
+def pack(batch: list[tuple[Append, ConversationKeys]], now_ms: int, rates: Rates, start: int) -> bytes:
+    """One call of append.lua as Redis protocol bytes; `start` names the running Redis (`store/incarnations.py`)."""
     key_parts: list[bytes] = []
     arguments: list[bytes] = []
     key_count = 0
@@ -202,8 +202,8 @@ def pack(batch: list[tuple[Append, ConversationKeys]], now_ms: int, rates: Rates
             )
         )  # fmt: skip
     count_text = b"%d" % key_count
-    head = _HEAD % (8 + key_count + _ARGUMENTS_EACH * len(batch), script, len(count_text), key_count)
-    return b"".join((head, *key_parts, _bulk(b"%d" % now_ms), rates.resp, *arguments))
+    head = _HEAD % (9 + key_count + _ARGUMENTS_EACH * len(batch), script, len(count_text), key_count)
+    return b"".join((head, *key_parts, _bulk(b"%d" % now_ms), rates.resp, _bulk(b"%d" % start), *arguments))
 
 
 def settle(append: Append, known: ConversationKeys, reply: Any) -> None:

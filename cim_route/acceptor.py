@@ -21,6 +21,7 @@ from cim_common.store.clock import StoreClock
 from cim_common.store.commit import RETRY_AWAY_MS, GroupCommit
 from cim_common.store.conversations import may_take_part
 from cim_common.store.flow import Command, StoreError, StoreUnavailable, drive
+from cim_common.store.incarnations import start_of
 from cim_common.store.interest import Liveness
 from cim_common.store.scripts import SCRIPTS
 from cim_common.wire import codec
@@ -252,7 +253,10 @@ class Acceptor:
         for script in SCRIPTS:
             connection.send_command("SCRIPT", "LOAD", script.source)
             connection.read_response()
+        connection.send_command("INFO", "server")
+        start = start_of(connection.read_response())
         with self._changed:
+            self._group.connected(start)
             self._up = True
 
     def _lost(self) -> None:

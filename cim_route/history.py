@@ -165,7 +165,7 @@ def _page(parts: Parts, pull: Pull, user: int) -> LogPage:
         return page
     if ids.is_group(pull.conversation):
         raise Problem(Code.NO_SUCH_CONVERSATION)
-    return LogPage(0, 0, 1, 0, 0, False, "member", [], ())  # two users who have not written to each other yet
+    return LogPage(0, 0, 1, 0, False, "member", [], ())  # two users who have not written to each other yet
 
 
 def _history(pull: Pull, page: LogPage) -> History:

@@ -67,6 +67,10 @@ class AntiEntropy:
         self._conversations.drop_idle()
         self._pump.timers.after(ROUND_S, self._tick)
 
+    def forget(self) -> None:
+        """The store may be another one: look at everything again."""
+        self._recent.forget()
+
     def run_now(self) -> None:
         """One round, unless one is running or the store is away."""
         if self._running or not self._link.up:

@@ -47,6 +47,7 @@ from cim_server.reads import Reads
 from cim_server.receipts import Receipts
 from cim_server.redis_link import RedisLink
 from cim_server.requests import Requests
+from cim_server.resuming import Resuming
 from cim_server.retention import Retention
 from cim_server.schedules import Scheduling
 from cim_server.sessions import Session, Sessions
@@ -77,6 +78,7 @@ class App:
         self._starting = trio.CancelScope()
         self._serving = False
         self._unlisted = False
+        self._audit_due = False
         self.epoch = f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(3)}"
         self.ref = f"{settings.server_id}:{self.epoch}"
         self.liveness = Liveness()
@@ -119,6 +121,7 @@ class App:
             parts, self.budgets,
         )  # fmt: skip
         self.push_reader = PushReader(self.pump, settings.redis_url, self.ref, self._rung, self.audit.run_now)
+        self.resuming = Resuming(self.read_link, self.conversations, self.ref, self.pump.timers.after)
         self.anti_entropy = AntiEntropy(
             self.pump, self.read_link, self.clock, self.conversations, self.sessions, self.audit, self.ref
         )
@@ -153,10 +156,21 @@ class App:
         self.commit.store_lost()
 
     def _store_back(self) -> None:
+        self.commit.store_back()
+        self._connected(self.commit_link)
         self.sessions.store_back()
 
     def _reads_back(self) -> None:
+        self._connected(self.read_link)
         self.anti_entropy.run_now()
+
+    def _connected(self, link: RedisLink) -> None:
+        if self.resuming.connected(link.start):
+            self.anti_entropy.forget()
+            self._audit_due = True
+        if self._audit_due and self.read_link.up:
+            self._audit_due = False
+            self.audit.run_now()
 
     def registry_changed(self, servers: tuple[Server, ...]) -> None:
         self.liveness.update((server.id, server.epoch) for server in servers)

@@ -5,6 +5,9 @@ moved on. When the push stream had to be made anew, or more came than it keeps, 
 while, every session is checked (I9): an older connection so receives at most one round longer (I15), and no new
 conversation goes unnoticed. So is a session whose cursors were refused: another one must hold its device.
 
+After Redis was started anew the store may be an older copy, which does not know the sessions that were claimed later,
+or knows those before them: such connections end with SESSION_LOST and are made again (I22).
+
 Apart from that each session is checked every two minutes. The same call notes when its device was last in use, so
 that what a killed server leaves behind tells that too.
 """
@@ -72,8 +75,13 @@ class Audit:
             if not _counts(session):
                 continue
             session.receipts = standing.receipts
+            since_start, session.start = session.start == self._link.start, self._link.start
             if session.version not in (None, standing.version):
                 log_out(session)
+            elif not since_start and (
+                standing.holder != str(session.record) or standing.list_version < session.list_version
+            ):
+                lose(session)
             elif standing.holder not in ("", str(session.record)):
                 supersede(session)
             elif standing.list_version > session.list_version:
@@ -88,6 +96,13 @@ def supersede(session: Session) -> None:
     """Another connection holds the device now (I15)."""
     session.held_by_other = True
     session.channel.door.superseded(session)
+
+
+def lose(session: Session) -> None:
+    """The store does not know of it, or not of all it was told: an older copy (I22). The client comes back, and begins
+    with what is there."""
+    session.held_by_other = True
+    session.channel.close(Code.SESSION_LOST)
 
 
 def log_out(session: Session) -> None:

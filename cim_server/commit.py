@@ -53,6 +53,10 @@ class CommitWorker:
         elif not self._group.submit(append):
             append.owner.settled(append)
 
+    def store_back(self) -> None:
+        """The connection is there."""
+        self._group.connected(self._link.start)
+
     def store_lost(self) -> None:
         """The connection is gone: nothing of what waits is committed."""
         _settle(self._group.drain(Code.STORE_UNAVAILABLE))

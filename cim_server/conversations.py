@@ -20,7 +20,9 @@ import structlog
 
 from cim_common import ids
 from cim_common.roster import taken_out
-from cim_common.store import interest, pages, rewinds
+from cim_common.store import incarnations, interest, pages
+from cim_common.store.flow import Flow
+from cim_common.store.interest import Taken
 from cim_common.store.pages import LogPage, NotReadable
 from cim_common.wire import codec
 from cim_common.wire.codes import Code
@@ -78,13 +80,14 @@ class Conversation:
 
     __slots__ = (
         "applied", "early", "generation", "held", "id", "idle_since", "incarnation", "live", "members", "others",
-        "prefix", "reading", "removals", "syncing", "tail", "waiting",
+        "prefix", "reading", "removals", "suspended", "syncing", "tail", "waiting",
     )  # fmt: skip
 
     def __init__(self, conversation: str) -> None:
         self.id = conversation
         self.prefix = codec.conversation_prefix(conversation)
         self.held = False
+        self.suspended = False
         self.applied = 0
         self.incarnation = 0
         self.generation = 0
@@ -146,7 +149,7 @@ class Conversations:
             self._read_page(conversation, channel, cursor)
         else:
             conversation.waiting.append((channel, cursor))
-            if len(conversation.waiting) == 1:
+            if len(conversation.waiting) == 1 and not conversation.suspended:
                 self._take_interest(conversation)
 
     def takes_part(self, channel: Channel, conversation_id: str) -> bool:
@@ -175,25 +178,33 @@ class Conversations:
     def drop_idle(self) -> None:
         """Give up interest in what nobody here has taken part in for a while."""
         for conversation in list(self._all.values()):
-            empty = not (conversation.live or conversation.syncing or conversation.waiting or conversation.reading)
-            if empty and self._pump.now - conversation.idle_since >= LINGER_S:
-                del self._all[conversation.id]
-                bucket = ids.conversation_bucket(conversation.id)
-                self.buckets[bucket] -= 1
-                if not self.buckets[bucket]:
-                    del self.buckets[bucket]
+            used = conversation.live or conversation.syncing or conversation.waiting
+            if (
+                not (used or conversation.reading or conversation.suspended)
+                and self._pump.now - conversation.idle_since >= LINGER_S
+            ):
+                self._remove(conversation)
                 flow = interest.drop(conversation.id, self._server, conversation.generation)
                 self._link.run(flow, lambda outcome: None)
+
+    def _remove(self, conversation: Conversation) -> None:
+        del self._all[conversation.id]
+        bucket = ids.conversation_bucket(conversation.id)
+        self.buckets[bucket] -= 1
+        if not self.buckets[bucket]:
+            del self.buckets[bucket]
 
     # -- interest ------------------------------------------------------------------------------------
 
     def _take_interest(self, conversation: Conversation) -> None:
         self._generation += 1
         conversation.generation = self._generation
-        flow = interest.take(conversation.id, self._server, self._generation)
+        flow = interest.take(conversation.id, self._server, self._generation, self._link.start)
         self._link.run(flow, lambda outcome: self._interest_taken(conversation, outcome))
 
     def _interest_taken(self, conversation: Conversation, outcome: Any) -> None:
+        if conversation.suspended:
+            return  # asked of a Redis that is gone
         waiting, conversation.waiting = conversation.waiting, []
         if not isinstance(outcome, tuple):
             code = Code.NO_SUCH_CONVERSATION if outcome is None else Code.STORE_UNAVAILABLE
@@ -219,7 +230,7 @@ class Conversations:
 
     def renew_interest(self, conversation: Conversation) -> None:
         """Register again: we were behind without having been rung, so our entry may be gone."""
-        flow = interest.take(conversation.id, self._server, conversation.generation)
+        flow = interest.take(conversation.id, self._server, conversation.generation, self._link.start)
         self._link.run(flow, lambda outcome: None)
 
     # -- pages ---------------------------------------------------------------------------------------
@@ -229,15 +240,19 @@ class Conversations:
         if cursor.seq == conversation.applied and same and not ids.is_group(conversation.id):
             self._answer(conversation, channel, Page(cursor.seq, cursor.seq, True))
             return
-        flow = pages.page_up(conversation.id, cursor.seq, channel.session.user)
+        flow = _page_above(conversation.id, cursor, channel.session.user)
         removals = conversation.removals
-        self._link.run(flow, lambda page: self._page_read(conversation, channel, cursor, removals, page))
+        self._link.run(flow, lambda answer: self._page_read(conversation, channel, cursor, removals, answer))
 
     def _page_read(
-        self, conversation: Conversation, channel: Channel, cursor: Cursor, removals: int, page: Any
+        self, conversation: Conversation, channel: Channel, cursor: Cursor, removals: int, answer: Any
     ) -> None:
         if channel not in conversation.syncing or not channel.open:
             return
+        if conversation.suspended:
+            conversation.waiting.append((channel, cursor))
+            return
+        page, common = answer if type(answer) is tuple else (answer, 0)
         if not isinstance(page, LogPage):
             code = page.code if isinstance(page, NotReadable) else Code.NO_SUCH_CONVERSATION
             if page is not None and not isinstance(page, NotReadable):
@@ -248,13 +263,13 @@ class Conversations:
         elif conversation.removals != removals:
             self._read_page(conversation, channel, cursor)
         else:
-            self._answer(conversation, channel, self._made_of(conversation, cursor, page))
+            self._answer(conversation, channel, self._made_of(conversation, cursor, page, common))
 
-    def _made_of(self, conversation: Conversation, cursor: Cursor, page: LogPage) -> Page:
+    def _made_of(self, conversation: Conversation, cursor: Cursor, page: LogPage, common: int) -> Page:
         conversation.incarnation = page.incarnation
         other = cursor.incarnation not in (0, page.incarnation)
         if other or cursor.seq > page.head:
-            at = min(cursor.seq, page.rewound_at if other else page.head)
+            at = min(cursor.seq, common if other else page.head)
             return Page(at, page.head, False, rewound=True)
         if page.role in ("left", "banned") and not page.more:
             return Page(page.end, page.head, False, page.entries, page.gaps, left=True)
@@ -334,6 +349,8 @@ class Conversations:
 
     def _caught_up(self, conversation: Conversation, page: Any) -> None:
         conversation.reading = False
+        if conversation.suspended:
+            return
         if not isinstance(page, LogPage):
             self._pump.timers.after(RETRY_MS / 1000, lambda: self.catch_up(conversation))
             return
@@ -402,18 +419,59 @@ class Conversations:
     def rewind(self, conversation: Conversation, head: int) -> None:
         """The log is shorter than what was delivered: an older store was restored. Say so to everyone (I22)."""
         log.warning("log_went_back", conversation=conversation.id, applied=conversation.applied, head=head)
-        flow = rewinds.rewind(conversation.id, conversation.incarnation, conversation.applied)
+        flow = incarnations.rewind(conversation.id, conversation.incarnation, conversation.applied)
         self._link.run(flow, lambda outcome: self._rewound(conversation, outcome))
 
     def _rewound(self, conversation: Conversation, outcome: Any) -> None:
-        if not isinstance(outcome, tuple) or conversation.applied <= outcome[0]:
+        if not isinstance(outcome, tuple) or conversation.applied <= outcome[0] or conversation.suspended:
             return
-        conversation.applied, conversation.incarnation = outcome
+        self._go_back(conversation, *outcome)
+
+    def _go_back(self, conversation: Conversation, seq: int, incarnation: int) -> None:
+        conversation.applied, conversation.incarnation = seq, incarnation
         conversation.early, conversation.tail = None, None
         conversation.removals += 1
         live, conversation.live = conversation.live, {}
         for channel in live:
             self._answer(conversation, channel, Page(conversation.applied, conversation.applied, False, rewound=True))
+
+    # -- a Redis that was started anew (`resuming.py`) --------------------------------------------------
+
+    def suspend(self) -> list[Conversation]:
+        """Deliver nothing until `resume`; returns all that are held."""
+        held = [conversation for conversation in self._all.values() if conversation.held or conversation.suspended]
+        for conversation in held:
+            conversation.held, conversation.suspended = False, True
+            conversation.early, conversation.tail = None, None
+            conversation.removals += 1
+        return held
+
+    def resume(self, conversation: Conversation, taken: Taken, common: int | None) -> None:
+        """Interest is taken again. `common`: up to where it is the log that was held; None: it is that still."""
+        conversation.held, conversation.suspended = True, False
+        conversation.members, conversation.others = taken.members, taken.servers
+        if common is not None and common < conversation.applied:
+            log.warning("log_went_back", conversation=conversation.id, applied=conversation.applied, common=common)
+            self._go_back(conversation, common, taken.incarnation)
+        elif common is not None:
+            conversation.incarnation = taken.incarnation
+            for channel in conversation.live:
+                channel.door.page(channel, conversation, Page(conversation.applied, conversation.applied, True))
+        waiting, conversation.waiting = conversation.waiting, []
+        for channel, cursor in waiting:
+            if channel in conversation.syncing:
+                self._read_page(conversation, channel, cursor)
+        if conversation.applied < taken.head:
+            self.catch_up(conversation)
+        else:
+            self._apply_early(conversation)
+
+    def gone(self, conversation: Conversation) -> None:
+        """There is no such conversation any more."""
+        if self._all.get(conversation.id) is conversation:
+            self._remove(conversation)
+        for channel in {*conversation.live, *conversation.syncing}:
+            self._fail(channel, conversation, Code.NO_SUCH_CONVERSATION)
 
     def _hint(self, conversation: Conversation) -> None:
         frame = None
@@ -422,3 +480,12 @@ class Conversations:
                 frame = frame or codec.encode(Head(conversation.id, conversation.applied))
                 channel.enqueue(frame)
                 conversation.syncing[channel] = True
+
+
+def _page_above(conversation: str, cursor: Cursor, user: int) -> Flow[tuple[LogPage | NotReadable | None, int]]:
+    """The page a SYNC asks for, and up to where a cursor of another incarnation is good in this one."""
+    page = yield from pages.page_up(conversation, cursor.seq, user)
+    common = 0
+    if isinstance(page, LogPage) and cursor.incarnation not in (0, page.incarnation):
+        common = yield from incarnations.common_end(conversation, cursor.incarnation)
+    return page, common

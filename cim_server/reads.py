@@ -15,7 +15,7 @@ from cim_server.channel import Channel
 from cim_server.redis_link import RedisLink
 from cim_server.sessions import Session
 
-NOTHING = LogPage(0, 0, 1, 0, 1, False, "member", [], ())
+NOTHING = LogPage(0, 0, 1, 1, False, "member", [], ())
 """What a conversation holds that does not exist yet."""
 
 

@@ -19,6 +19,7 @@ from redis.connection import ConnectionPool
 
 from cim_common.store import resp
 from cim_common.store.flow import Flow, StoreError, StoreUnavailable, T
+from cim_common.store.incarnations import start_of
 from cim_common.store.scripts import SCRIPTS
 from cim_server.pump import GONE, READ, WRITE, Pump
 
@@ -41,7 +42,10 @@ Done = Callable[[list[Any] | StoreUnavailable], None]
 
 
 class RedisLink:
-    """A connection that comes back by itself. `on_up` and `on_down` are called as it comes and goes."""
+    """A connection that comes back by itself. `on_up` and `on_down` are called as it comes and goes.
+
+    `start` names the Redis it is or was last connected to (`store/incarnations.py`).
+    """
 
     def __init__(
         self,
@@ -69,6 +73,7 @@ class RedisLink:
         self._blocked = False
         self._waiting: deque[tuple[int, list[Any], Done, float]] = deque()
         self._lost = trio.Event()
+        self.start = 0
 
     @property
     def up(self) -> bool:
@@ -155,6 +160,8 @@ class RedisLink:
         for script in SCRIPTS:
             connection.send_command("SCRIPT", "LOAD", script.source)
             connection.read_response()
+        connection.send_command("INFO", "server")
+        self.start = start_of(connection.read_response())
         return connection
 
     def _attach(self) -> None:

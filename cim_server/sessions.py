@@ -37,12 +37,13 @@ class Session:
     `cursors` what was shown and is not written yet, `list_version` the newest version of the user's
     conversation list it has been told of, `budget` what its user may still send, once it has sent anything.
     `receipts`: others are told how far the user has read; `typed` is when they were last told that the user types.
+    `start` names the run of Redis that was last found to know it (`store/incarnations.py`).
     `version` is that of the login it came with, None for a legacy client.
     """
 
     __slots__ = (
         "budget", "channel", "conversations", "cursors", "device", "ephemeral", "held_by_other", "list_version", "meta",
-        "name", "receipts", "record", "sender", "typed", "unanswered", "user", "version",
+        "name", "receipts", "record", "sender", "start", "typed", "unanswered", "user", "version",
     )  # fmt: skip
 
     def __init__(
@@ -71,6 +72,7 @@ class Session:
         self.budget: UserBudget | None = None
         self.held_by_other = False
         self.receipts = True
+        self.start = 0
         self.typed = 0.0
 
     def prepare_sending(self) -> bytes:
@@ -165,6 +167,7 @@ class Sessions:
         if not devices:
             self.on_presence(session.user, session.name, True)
         old = devices.get(session.device)
+        session.start = self._link.start
         devices[session.device] = session
         if old is None:
             self._count += 1

@@ -71,8 +71,19 @@ class GroupCommit:
         self._known: dict[str, ConversationKeys] = {}
         self._rings: dict[str, list[bytes]] = {}
         self._dead: list[tuple[str, str, int]] = []
+        self._start = 0
         self.batches = 0
         self.appended = 0
+
+    def connected(self, start: int) -> None:
+        """The connection is there, to a Redis of that start (`incarnations.py`).
+
+        What was known of interest may not be what an older copy holds, nor are doorbells for entries of before.
+        """
+        if start != self._start:
+            self._start = start
+            self._known.clear()
+            self._rings.clear()
 
     @property
     def in_flight(self) -> bool:
@@ -137,7 +148,7 @@ class GroupCommit:
                 break
         bells, count = self.doorbells() or (b"", 0)
         self.batches += 1
-        return bells + pack(batch, now_ms, self._rates), count
+        return bells + pack(batch, now_ms, self._rates, self._start), count
 
     def doorbells(self) -> tuple[bytes, int] | None:
         """The push entries that are due, as bytes and number of commands; None when there are none."""
@@ -215,7 +226,7 @@ class GroupCommit:
                 work.setdefault((append.conversation, append.status is Status.CREATE), []).append(append)
         flows: list[tuple[Flow[Any], list[Append]]] = []
         for (conversation, create), concerned in work.items():
-            flows.append((_open(conversation, now_ms) if create else _finish(conversation), concerned))
+            flows.append((_open(conversation, now_ms, self._start) if create else _finish(conversation), concerned))
         dead, self._dead = self._dead, []
         flows.extend((interest.drop(*entry), []) for entry in dead)
         return flows
@@ -231,10 +242,10 @@ class GroupCommit:
         return appends
 
 
-def _open(conversation: str, now_ms: int) -> Flow[bool]:
+def _open(conversation: str, now_ms: int, start: int) -> Flow[bool]:
     if ids.direct_users(conversation) is None:
         return False
-    return (yield from conversations.open_direct(conversation, now_ms))
+    return (yield from conversations.open_direct(conversation, now_ms, start))
 
 
 def _finish(conversation: str) -> Flow[bool]:

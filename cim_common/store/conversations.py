@@ -37,8 +37,11 @@ def new_incarnation() -> int:
     return secrets.randbits(48) + 1
 
 
-def open_direct(conversation: str, now_ms: int) -> Flow[bool]:
-    """Create a direct conversation and write it into both users' lists; False if a user is unknown."""
+def open_direct(conversation: str, now_ms: int, start: int = 0) -> Flow[bool]:
+    """Create a direct conversation and write it into both users' lists; False if a user is unknown.
+
+    `start` names the running Redis (`incarnations.py`), 0 if that is not known.
+    """
     users = ids.direct_users(conversation)
     assert users is not None
     members = sorted(set(users))
@@ -49,7 +52,7 @@ def open_direct(conversation: str, now_ms: int) -> Flow[bool]:
     named = [item for pair in zip(members, names, strict=True) for item in pair]
     yield [
         CREATE_DIRECT.call(
-            (keys.conv(conversation), keys.todo(bucket)), conversation, now_ms, new_incarnation(), *named
+            (keys.conv(conversation), keys.todo(bucket)), conversation, now_ms, new_incarnation(), start, *named
         )
     ]
     if faults.armed:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from cim_common import ids
-from cim_common.store import keys, members, rewinds
+from cim_common.store import incarnations, keys, members
 from cim_common.store.flow import Flow
 from cim_common.store.pages import LogPage, page_from
 from cim_common.store.scripts import EVENTS_ACK
@@ -48,7 +48,7 @@ class Standing(NamedTuple):
 
 
 class Read(NamedTuple):
-    """A page above a position. `rewound`: the log was set back, and the page begins at `start`."""
+    """A page above a position. `rewound`: the log was set back below the position, and the page begins at `start`."""
 
     start: int
     page: LogPage
@@ -145,13 +145,30 @@ def standing(user: int, positions: Mapping[str, Position]) -> Flow[dict[str, Sta
     found: dict[str, Standing] = {}
     for part in _parts(list(positions.items())):
         replies = yield [("HMGET", keys.conv(name), "l", "i", f"m:{user}") for name, _ in part]
-        for (name, position), (head, incarnation, record) in zip(part, replies, strict=True):
+        common = yield from _common_ends(part, replies)
+        for (name, position), (head, _, record) in zip(part, replies, strict=True):
             member = members.parse(record)
             end = ids.MAX_SEQ if name == ids.LOBBY else member.readable_to if member else 0
-            last, other = int(head or 0), int(incarnation or 0) != position.incarnation
-            behind = other or last < position.seq or min(last, end) > position.seq
+            last = min(int(head or 0), common.get(name, ids.MAX_SEQ))
+            behind = last < position.seq or min(int(head or 0), end) > position.seq
             found[name] = Standing(head is not None and behind, end == ids.MAX_SEQ)
     return found
+
+
+def _common_ends(
+    part: Sequence[tuple[str, Position]], states: Sequence[Sequence[bytes | None]]
+) -> Flow[dict[str, int]]:
+    """Of positions in other incarnations: up to where they mean the same as now."""
+    other = {
+        name: position.incarnation
+        for (name, position), state in zip(part, states, strict=True)
+        if state[0] is not None and int(state[1] or 0) != position.incarnation
+    }
+    replies = (yield [incarnations.ends(name) for name in other]) if other else []
+    return {
+        name: incarnations.lowest_end(incarnation, fields)
+        for (name, incarnation), fields in zip(other.items(), replies, strict=True)
+    }
 
 
 def read(user: int, conversation: str, position: Position, limit: int) -> Flow[Read | None]:
@@ -160,15 +177,15 @@ def read(user: int, conversation: str, position: Position, limit: int) -> Flow[R
     if not isinstance(page, LogPage):
         return None
     if page.incarnation != position.incarnation:
-        start = min(position.seq, page.rewound_at)
+        start = min(position.seq, (yield from incarnations.common_end(conversation, position.incarnation)))
     elif position.seq > page.head:
         # More was read than there is: an older copy of the store. Everybody is told by a new incarnation (I22).
-        yield from rewinds.rewind(conversation, position.incarnation, position.seq)
+        yield from incarnations.rewind(conversation, position.incarnation, position.seq)
         start = page.head
     else:
         return Read(position.seq, page, False)
     page = yield from page_from(conversation, start, limit, user, False)
-    return Read(start, page, True) if isinstance(page, LogPage) else None
+    return Read(start, page, start < position.seq) if isinstance(page, LogPage) else None
 
 
 def _heads(conversations: Sequence[str]) -> Flow[dict[str, Position]]:

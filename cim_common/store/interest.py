@@ -21,9 +21,14 @@ class Taken(NamedTuple):
     servers: tuple[str, ...]
 
 
-def take(conversation: str, server: str, generation: int) -> Flow[Taken | None]:
-    """Have the server rung; None if there is no such conversation (I12)."""
-    (reply,) = yield [INTEREST_TAKE.call((keys.conv(conversation), keys.interest(conversation)), server, generation)]
+def take(conversation: str, server: str, generation: int, start: int = 0) -> Flow[Taken | None]:
+    """Have the server rung; None if there is no such conversation (I12).
+
+    `start` names the running Redis (`incarnations.py`), 0 if that is not known.
+    """
+    (reply,) = yield [
+        INTEREST_TAKE.call((keys.conv(conversation), keys.interest(conversation)), server, generation, start)
+    ]
     if not reply:
         return None
     head, incarnation, members, servers = reply

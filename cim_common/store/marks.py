@@ -5,7 +5,7 @@ messages is a difference of two counts, the same on every device, and costs noth
 """
 
 from cim_common.store import keys
-from cim_common.store.flow import Flow
+from cim_common.store.flow import Command, Flow
 from cim_common.store.scripts import COUNT, MARK
 
 
@@ -21,17 +21,20 @@ def move(user: int, conversation: str, seq: int) -> Flow[int | None]:
     """The user has read up to `seq`; returns the seq of the mark now, None if the user takes no part there."""
     (record,) = yield [("HGET", keys.marks(user), conversation)]
     old, base = marks_of(record)
+    moves: list[Command] = []
     while True:
-        (counted,) = yield [COUNT.call((keys.conv(conversation), keys.log(conversation)), user, seq, old, base)]
+        *_, counted = yield [
+            *moves,
+            COUNT.call((keys.conv(conversation), keys.log(conversation)), user, seq, old, base),
+        ]
         if not counted:
             return None
-        at, base = counted
+        at, base, head = counted
         if at <= old:
             return old
-        (moved,) = yield [MARK.call((keys.marks(user),), conversation, at, base)]
-        if moved != at or at >= seq:
+        # A mark on the way is written as well: who has to ask again goes on from there.
+        moves = [MARK.call((keys.marks(user),), conversation, at, base)]
+        if at >= min(seq, head):
+            (moved,) = yield moves
             return int(moved)
-        (head,) = yield [("HGET", keys.conv(conversation), "l")]
-        if at >= int(head or 0):
-            return int(at)
         old = at

@@ -24,14 +24,12 @@ class LogPage(NamedTuple):
     """A part of a log: (seq, encoded Entry) in the order they were read.
 
     `end`: every seq from the one asked for up to it (or down to it) is answered, by an entry or a gap. `more`: there is
-    something readable beyond it. `role` is the reader's. `rewound_at`: where the log was found to have been set
-    back to an older state, 0 if never.
+    something readable beyond it. `role` is the reader's.
     """
 
     head: int
     incarnation: int
     first_kept: int
-    rewound_at: int
     end: int
     more: bool
     role: str
@@ -105,7 +103,7 @@ def _page(
         return None
     if len(reply) == 1:
         return NotReadable(Code(reply[0]))  # type: ignore[call-arg]
-    head, incarnation, first_kept, rewound_at, end, more, role, flat, gaps, states = reply
+    head, incarnation, first_kept, end, more, role, flat, gaps, states = reply
     entries = [
         (seq, codec.entry_bytes(meta, content, seq))
         for seq, meta, content in zip(flat[::3], flat[1::3], flat[2::3], strict=True)
@@ -113,7 +111,7 @@ def _page(
     if states:
         entries = _as_they_are_now(entries, states)
     ranges = tuple(Range(*gap) for gap in zip(gaps[::3], gaps[1::3], gaps[2::3], strict=True))
-    return LogPage(head, incarnation, first_kept, rewound_at, end, more == 1, ROLES[role], entries, ranges)
+    return LogPage(head, incarnation, first_kept, end, more == 1, ROLES[role], entries, ranges)
 
 
 def _as_they_are_now(entries: list[tuple[int, bytes]], states: list[Any]) -> list[tuple[int, bytes]]:

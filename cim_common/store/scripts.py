@@ -28,8 +28,8 @@ def _read(name: str, *parts: str) -> Script:
     return Script(name, source, hashlib.sha1(source, usedforsecurity=False).hexdigest())
 
 
-APPEND = _read("append", "entries", "members")
-APPEND_CHANGES = _read("append", "entries", "members", "changes")
+APPEND = _read("append", "entries", "members", "incarnations")
+APPEND_CHANGES = _read("append", "entries", "members", "incarnations", "changes")
 """The same script with the rules for changes."""
 
 CLAIM = _read("claim", "devices")
@@ -43,7 +43,7 @@ DUE_WITHDRAW = _read("due_withdraw")
 EVENTS_ACK = _read("events_ack")
 FINISH_TODO = _read("finish_todo")
 INTEREST_DROP = _read("interest_drop")
-INTEREST_TAKE = _read("interest_take")
+INTEREST_TAKE = _read("interest_take", "incarnations")
 LEASE = _read("lease")
 LIST_ADD = _read("list_add")
 LOCK = _read("lock")
@@ -52,7 +52,7 @@ MARK = _read("mark")
 PAGE = _read("page", "entries", "members")
 PUSH_RENEW = _read("push_renew")
 RELEASE = _read("release", "devices")
-REWIND = _read("rewind")
+REWIND = _read("rewind", "incarnations")
 SCHEDULE_CANCEL = _read("schedule_cancel", "scheduled")
 SCHEDULE_END = _read("schedule_end", "scheduled")
 SCHEDULE_PLACED = _read("schedule_placed", "scheduled")

@@ -30,6 +30,10 @@ HELD_S = 2 * 86_400
 """A session's server notes it as seen every few minutes: unseen for so long, it is a dead server's (I16)."""
 
 
+MAX_CURSORS_AT_ONCE = 500
+"""In one call: Redis answers nobody else meanwhile, and who comes back after a year has thousands to move."""
+
+
 class Session(NamedTuple):
     """One connection: the server run that holds it and a random id within it."""
 
@@ -169,16 +173,17 @@ def online(servers: Sequence[str]) -> Flow[list[tuple[int, str]]]:
 def move_cursors(user: int, device: str, session: Session, ephemeral: bool, cursors: Mapping[str, int]) -> Flow[bool]:
     """Record what the device has shown; forward only. False: another session holds the device (I15)."""
     flat = [item for pair in cursors.items() for item in pair]
-    (moved,) = yield [
+    moved = yield [
         CURSOR.call(
             (keys.sessions(user), keys.cursors(user, device)),
             device,
             str(session),
             EPHEMERAL_KEPT_S if ephemeral else 0,
-            *flat,
+            *flat[start : start + 2 * MAX_CURSORS_AT_ONCE],
         )
+        for start in range(0, len(flat), 2 * MAX_CURSORS_AT_ONCE)
     ]
-    return bool(moved)
+    return all(moved)
 
 
 def pairs(fields: object) -> list[tuple[bytes, bytes]]:

@@ -24,6 +24,8 @@ class Link:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, Callable[[Any], None]]] = []
+        self.start = 1
+        self.up = True
 
     def run(self, flow: Any, done: Callable[[Any], None]) -> None:
         name = flow.gi_code.co_name
@@ -101,7 +103,7 @@ def world() -> Iterator[World]:
 
 def page(head: int, *seqs: int) -> LogPage:
     end = seqs[-1] if seqs else head
-    return LogPage(head, 7, 1, 0, end, end < head, "member", [(seq, entry(seq)) for seq in seqs], ())
+    return LogPage(head, 7, 1, end, end < head, "member", [(seq, entry(seq)) for seq in seqs], ())
 
 
 @pytest.mark.invariant("I10")
@@ -158,7 +160,7 @@ def test_what_comes_before_the_interest_is_known_is_kept(world: World) -> None:
     world.all.sync(peer, "lobby", 3)  # type: ignore[arg-type]
     world.apply(5, 6)
     world.link.answer("take", Taken(5, 7, 2, ()))
-    world.link.answer("page_up", page(6, 4, 5, 6))
+    world.link.answer("_page_above", page(6, 4, 5, 6))
     assert peer.pages == [(6, True, [4, 5, 6])]
     world.apply(7)
     assert peer.seqs == [7]
@@ -174,12 +176,12 @@ def test_live_only_after_a_page_has_reached_applied(world: World) -> None:
     world.apply(1, 2, 3)
     world.all.sync(late, "lobby", 0)  # type: ignore[arg-type]
     world.apply(4)
-    world.link.answer("page_up", page(9, 1, 2))
+    world.link.answer("_page_above", page(9, 1, 2))
     assert late.pages == [(2, False, [1, 2])]
     assert [type(event) for event in late.got] == [m.Head]
     world.all.sync(late, "lobby", 2)  # type: ignore[arg-type]
     world.apply(5)
-    world.link.answer("page_up", page(4, 3, 4))
+    world.link.answer("_page_above", page(4, 3, 4))
     assert late.pages[-1] == (5, True, [3, 4, 5])
     world.apply(6)
     assert late.seqs == [6]
@@ -191,7 +193,7 @@ def test_a_page_ahead_of_applied_is_not_pushed_again(world: World) -> None:
     peer = Peer()
     world.apply(1)
     world.all.sync(peer, "lobby", 0)  # type: ignore[arg-type]
-    world.link.answer("page_up", page(3, 1, 2, 3))
+    world.link.answer("_page_above", page(3, 1, 2, 3))
     assert peer.pages == [(3, True, [1, 2, 3])]
     world.apply(2, 3, 4)
     assert peer.seqs == [4]
@@ -243,7 +245,7 @@ def in_group(world: World, peer: Peer, head: int, taken: bool) -> None:
     world.all.sync(peer, GROUP, head)  # type: ignore[arg-type]
     if taken:
         world.link.answer("take", Taken(head, 7, 3, ()))
-    world.link.answer("page_up", page(head))
+    world.link.answer("_page_above", page(head))
 
 
 @pytest.mark.invariant("I20")
@@ -262,7 +264,7 @@ def test_who_has_come_back_before_his_kick_is_known_here_reads_on(world: World) 
     peer = Peer(5)
     in_group(world, Peer(6), 3, True)
     world.all.sync(peer, GROUP, 3)  # type: ignore[arg-type]
-    world.link.answer("page_up", page(8, 4, 7, 8))
+    world.link.answer("_page_above", page(8, 4, 7, 8))
     assert peer.pages == [(8, True, [4, 7, 8])]
     world.all.apply(GROUP, 4, state_entry(4, Kind.KICKED, 6, 5), Kind.KICKED)
     for seq in (5, 6, 8, 9):
@@ -278,9 +280,9 @@ def test_a_page_read_before_a_kick_is_read_again(world: World) -> None:
     world.all.sync(kicked, GROUP, 2)  # type: ignore[arg-type]
     world.all.apply(GROUP, 4, state_entry(4, Kind.LEFT, 5), Kind.LEFT)
     world.all.apply(GROUP, 5, entry(5))
-    world.link.answer("page_up", page(3, 3))
+    world.link.answer("_page_above", page(3, 3))
     assert kicked.pages == []
-    world.link.answer("page_up", page(5, 3, 4)._replace(role="left", more=False, end=4))
+    world.link.answer("_page_above", page(5, 3, 4)._replace(role="left", more=False, end=4))
     assert kicked.answers == [Page(4, 5, False, [(3, entry(3)), (4, entry(4))], (), False, True)]
     world.all.apply(GROUP, 6, entry(6))
     assert kicked.seqs == []
@@ -291,10 +293,10 @@ def test_a_cursor_of_another_log_is_set_back(world: World) -> None:
     world.live(9)
     ahead, other = Peer(), Peer()
     world.all.sync(ahead, "lobby", 12)  # type: ignore[arg-type]
-    world.link.answer("page_up", page(9))
+    world.link.answer("_page_above", page(9))
     assert ahead.answers[-1] == Page(9, 9, False, rewound=True)
     world.all.sync(other, "lobby", 9, 5)  # type: ignore[arg-type]
-    world.link.answer("page_up", page(9)._replace(rewound_at=4))
+    world.link.answer("_page_above", (page(9), 4))
     assert other.answers[-1] == Page(4, 9, False, rewound=True)
 
 
@@ -309,7 +311,7 @@ def test_a_log_that_went_back_is_told_to_everyone(world: World) -> None:
     world.apply(7)
     assert peer.seqs == []
     world.all.sync(peer, "lobby", 6, 8)  # type: ignore[arg-type]
-    world.link.answer("page_up", page(7, 7)._replace(incarnation=8))
+    world.link.answer("_page_above", page(7, 7)._replace(incarnation=8))
     world.apply(8)
     assert peer.seqs == [8]
 
@@ -320,12 +322,12 @@ def test_who_is_passed_over_by_retention_is_synced_anew(world: World) -> None:
     world.link.asked.clear()
     world.apply(1, 9)
     world.pass_time(GAP_S * 2)
-    kept = LogPage(9, 7, 8, 0, 9, False, "member", [(8, entry(8)), (9, entry(9))], (m.Range(2, 7, Code.EXPIRED),))
+    kept = LogPage(9, 7, 8, 9, False, "member", [(8, entry(8)), (9, entry(9))], (m.Range(2, 7, Code.EXPIRED),))
     world.link.answer("page_up", kept)
     assert peer.seqs == [1]
     assert peer.pages[-1] == (1, False, [])
     world.all.sync(peer, "lobby", 1)  # type: ignore[arg-type]
-    world.link.answer("page_up", kept)
+    world.link.answer("_page_above", kept)
     assert peer.answers[-1][:3] == (9, 9, True)
     assert peer.answers[-1].gaps == kept.gaps
     world.apply(10)

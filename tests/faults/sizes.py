@@ -29,7 +29,9 @@ TEXT = "x" * 100
 class Crowd:
     """Many v2 connections of one process, each live in one conversation, counting the entries pushed to it."""
 
-    def __init__(self, cluster: Cluster, filling: Filling, users: list[User], conversation: str) -> None:
+    def __init__(
+        self, cluster: Cluster, filling: Filling, users: list[User], conversation: str, cursor: int = 0
+    ) -> None:
         self._selector = selectors.DefaultSelector()
         self.got: dict[socket.socket, int] = {}
         self._live = 0
@@ -47,12 +49,17 @@ class Crowd:
         self._conversation = conversation
         self.until(lambda: self._logged_in == len(users), 60)
         for key in list(self._selector.get_map().values()):
-            key.fileobj.sendall(key.data.send(m.Sync(conversation, 0, 0)))  # type: ignore[union-attr]
+            key.fileobj.sendall(key.data.send(m.Sync(conversation, cursor, 0)))  # type: ignore[union-attr]
         self.until(lambda: self._live == len(users), 120)
 
     _logged_in = 0
+    _pinged = 0.0
 
     def poll(self, timeout_s: float) -> None:
+        if self._live and time.monotonic() - self._pinged > 8:
+            self._pinged = time.monotonic()
+            for key in list(self._selector.get_map().values()):
+                key.fileobj.sendall(key.data.send(m.Ping()))  # type: ignore[union-attr]
         for key, _ in self._selector.select(timeout_s):
             sock, connection = key.fileobj, key.data
             assert isinstance(sock, socket.socket)
@@ -94,7 +101,7 @@ async def group(cluster: Cluster) -> None:
         members = await owner.members(made)
         assert len(members) == 10_002
         meter.report("members()")
-        crowd = await trio.to_thread.run_sync(Crowd, cluster, filling, users[:2_000], made.id)
+        crowd = await trio.to_thread.run_sync(Crowd, cluster, filling, users[:2_000], made.id, 51)
         meter.report("2,000 connect and sync")
         for number in range(3):
             meter.start()
@@ -172,7 +179,7 @@ async def synced(client: Client) -> None:
             await trio.sleep(0.02)
 
 
-async def million(cluster: Cluster, count: int = 1_000_000) -> None:
+async def million(cluster: Cluster, count: int = int(os.environ.get("MESSAGES", "1000000"))) -> None:
     """A million messages in one conversation, read from the start by a device without state."""
     filling = Filling(cluster)
     async with person(cluster, "reader"):
@@ -280,7 +287,7 @@ async def delivery(cluster: Cluster) -> None:
     with cluster.redis() as client:
         streams = list(client.scan_iter("push:*"))
         meter = Meter(cluster)
-        each = 200
+        each = 60
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_send_all, cluster, filling, users[:16], made, each)
             total = 16 * each

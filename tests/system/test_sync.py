@@ -8,12 +8,11 @@ import trio
 import trio.lowlevel
 
 from cim_client import Client
-from cim_common import ids
 from cim_common.store import keys
 from cim_common.wire.codes import Code
 from tests.real_servers import SLOWNESS
 from tests.system.cluster import Cluster
-from tests.system.people import event, next_messages, on_two_servers, person, texts
+from tests.system.people import event, next_messages, person, texts
 
 AWAY_FOR = 10_000
 WRITERS = 5
@@ -126,49 +125,6 @@ async def test_what_retention_removed_is_told(cluster: Cluster, tmp_path: Path) 
             history = ann.history("sd-bob")
             assert [message.seq async for message in history] == [5, 4]
             assert history.gaps == [(1, 3, Code.EXPIRED)]
-
-
-def snapshot(cluster: Cluster, conversation: str) -> dict[bytes, bytes]:
-    """Everything the store holds of a conversation's bucket."""
-    tag = f"{{c{ids.conversation_bucket(conversation)}}}"
-    with cluster.redis() as redis:
-        return {key: redis.dump(key) for key in redis.scan_iter(f"*{tag}*", count=10_000)}
-
-
-def restore(cluster: Cluster, kept: dict[bytes, bytes]) -> None:
-    with cluster.redis() as redis:
-        pipeline = redis.pipeline(transaction=True)
-        for key, value in kept.items():
-            pipeline.restore(key, 0, value, replace=True)
-        pipeline.execute()
-
-
-@pytest.mark.invariant("I22")
-async def test_an_older_store_that_was_restored_is_told(cluster: Cluster, tmp_path: Path) -> None:
-    async with (
-        person(cluster, "se-ann") as ann,
-        person(cluster, "se-bob") as bob,
-    ):
-        await on_two_servers(cluster, ann, bob)
-        async with person(cluster, "se-bob", tmp_path) as folder:
-            for number in range(3):
-                receipt = await ann.send("se-bob", f"message {number}")
-            kept = snapshot(cluster, receipt.conversation)
-            await ann.send("se-bob", "lost")
-            await next_messages(folder, 4)
-        await next_messages(bob, 4)
-        restore(cluster, kept)
-        for client in (bob, ann):
-            back = await event(client, "notice")
-            assert (back.state, back.code, back.seq, back.ref) == ("rewound", Code.REWOUND, 3, 4)
-        with trio.fail_after(20 * SLOWNESS):
-            again = await ann.send("se-bob", "again")
-        assert again.seq == 4
-        assert await texts(bob, 1) == ["again"]
-        async with person(cluster, "se-bob", tmp_path) as folder:
-            back = await event(folder, "notice")
-            assert (back.code, back.seq, back.ref) == (Code.REWOUND, 3, 4)
-            assert await texts(folder, 1) == ["again"]
 
 
 async def test_back_in_a_group_after_leaving(cluster: Cluster) -> None:

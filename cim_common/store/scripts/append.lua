@@ -8,7 +8,7 @@
 --       Cluster one call holds messages of one bucket only.
 -- ARGV  1 now in ms by Redis' clock (as the caller knows it)
 --       2 ms one message costs its sender in a conversation, 3 ms of such cost allowed ahead
---       4, 5 the same for a conversation as a whole
+--       4, 5 the same for a conversation as a whole, 6 the start of Redis (parts/incarnations.lua)
 --       then 10 per message: conversation, user, "user:device", n, after, interest version known to the
 --       caller, meta, content, mode (0: idempotent by n; otherwise the seconds the idempotency key lives),
 --       op ("" for a text; otherwise JSON: what is changed (parts/changes.lua), or `fire`: the member of
@@ -29,7 +29,7 @@
 -- refusal is the code with which last n was refused, or 0; cost is when the sender's debt is paid (GCRA).
 -- A stranger's refusal is kept in a key of its own for 10 minutes, as "n code"; so long the idempotency key holds minus
 -- the code of one, except that of a scheduled message, which `due` remembers. Seven commands at most for a
--- new text of known interest.
+-- new text of known interest; a few more for the first after a start of Redis.
 
 local NO_SUCH_CONVERSATION, SUPERSEDED, ID_REUSED = 1003, 1007, 1008
 local OUT_OF_ORDER, SENDER_LIMIT, CONVERSATION_LIMIT = 2002, 2003, 2004
@@ -40,6 +40,7 @@ local REFUSALS_KEPT_S = 600
 local now = tonumber(ARGV[1])
 local sender_cost, sender_ahead = tonumber(ARGV[2]), tonumber(ARGV[3])
 local conversation_cost, conversation_ahead = tonumber(ARGV[4]), tonumber(ARGV[5])
+local start = ARGV[6]
 
 local function is_group(conversation) return string.sub(conversation, 1, 2) == 'g-' end
 
@@ -117,7 +118,7 @@ end
 local function attempt_of(keys, args, op, head, kind, exists)
   local extra = args[9] == '0' and 6 or 7
   return {
-    user = args[2], member = member_of(head[7]), kind = kind, exists = exists,
+    user = args[2], member = member_of(head[7]), kind = kind, exists = exists, start = start,
     seq = tonumber(head[2] or 0) + 1, count = tonumber(head[3] or 0), op = op, log = keys[1], conv = keys[2],
     overlay = keys[extra], todo = keys[extra + 1], due = keys[extra + 2],
     members = tonumber(redis.call('HGET', keys[2], 'mc') or 0), fields = {}, affected = {}, commands = {},
@@ -129,11 +130,12 @@ local function append(keys, args)
     args[4], args[8], args[9]
   local own_count = 'o:' .. user
   local op = args[10] ~= '' and cjson.decode(args[10]) or nil
-  local head = redis.call('HMGET', conv, 'k', 'l', 'c', 'iv', 't', 'r', 'm:' .. user, own_count)
+  local head = redis.call('HMGET', conv, 'k', 'l', 'c', 'iv', 't', 'r', 'm:' .. user, own_count, 'g')
   local exists = head[1] ~= false
   local creates = op and op.k == CREATED
   -- Groups are made by their CREATED only; that there is none yet is a refusal to be remembered like any other.
   if not exists and not creates and not is_group(conversation) then return {'C'} end
+  if exists and head[9] ~= start then look_at_incarnation(conv, start) end
   local kind = head[1] or 'g'
   local todo = head[5] and 1 or 0
 
@@ -196,7 +198,7 @@ local function append(keys, args)
 end
 
 local replies, key = {}, 1
-for arg = 6, #ARGV, 10 do
+for arg = 7, #ARGV, 10 do
   local width = 5 + (ARGV[arg + 8] == '0' and 0 or 1) + (ARGV[arg + 9] == '' and 0 or 3)
   replies[#replies + 1] = append({unpack(KEYS, key, key + width - 1)}, {unpack(ARGV, arg, arg + 9)})
   key = key + width

@@ -2,11 +2,12 @@
 --
 -- KEYS  conv, log (one slot)
 -- ARGV  user, seq of the new mark, seq and base of the old one
--- Returns {seq, base}: of the new mark, or of one between when more than a thousand entries would have to be looked
+-- Returns {seq, base, last}: of the new mark, or of one between when more than a thousand entries would have to be looked
 -- at (ask again from there); {} when the user takes no part there: others hear of marks.
 --
 -- base(seq) = texts up to seq - own texts up to seq. Own texts are counted between the mark and the nearer of head
--- and old mark; each entry is so looked at once at most, however often marks move.
+-- and old mark, not at all when there are none above the old one; each entry is so looked at once at most, however
+-- often marks move.
 
 local MOST = 1000
 local user, seq, old, base = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -17,7 +18,7 @@ if not head[1] or (head[4] ~= 'l' and out) then return {} end
 local last, texts, own = tonumber(head[1]), tonumber(head[2]), tonumber(head[5] or 0)
 if member and member.base > base then base = member.base end
 if seq > last then seq = last end
-if seq <= old then return {old, base} end
+if seq <= old then return {old, base, last} end
 
 local function own_texts(from, to)
   local found, at = 0, from
@@ -42,13 +43,19 @@ local function texts_up_to(at)
 end
 
 if last - seq <= MOST then
-  return {seq, texts_up_to(seq) - (own - own_texts(seq + 1, last))}
+  return {seq, texts_up_to(seq) - (own - own_texts(seq + 1, last)), last}
 end
-local from = math.max(old, tonumber(head[3]) - 1)
-if from > old then
+local from = old
+-- A member begins where it joined: its base counts up to there.
+if member and member.joined - 1 > from then from = member.joined - 1 end
+if tonumber(head[3]) - 1 > from then
   -- Retention has passed over the old mark: what is gone counts as read.
+  from = tonumber(head[3]) - 1
   base = math.max(base, texts_up_to(from) - tonumber(head[7] or 0))
 end
+if seq <= from then return {seq, base, last} end
+local before = texts_up_to(from)
+-- Who has written nothing since, a million messages ago, has none to be looked for.
+if before - base == own then return {seq, texts_up_to(seq) - own, last} end
 if seq - from > MOST then seq = from + MOST end
-local others = texts_up_to(seq) - texts_up_to(from) - own_texts(from + 1, seq)
-return {seq, base + math.max(others, 0)}
+return {seq, base + math.max(texts_up_to(seq) - before - own_texts(from + 1, seq), 0), last}

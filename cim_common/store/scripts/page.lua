@@ -4,7 +4,7 @@
 -- ARGV  user ("0": the cluster itself, which sees everything), seq to begin with, "up" or "down", most entries,
 --       most bytes (at least one entry is returned), "1" for what later changes made of the messages
 -- Returns {} if there is no such conversation, {code} if the user may not read it at all, else
---       {head, incarnation, first kept, rewound at, end, more, role,
+--       {head, incarnation, first kept, end, more, role,
 --        {seq, meta, content, ...}, {first, last, reason, ...},
 --        {seq, seq of the last edit, its content, {emoji, users, mine, ...}, ...}}
 -- end   every seq from the first asked for up to it (down to it) is answered, by an entry or a range
@@ -19,15 +19,15 @@ local CHUNK = 32
 
 local user, up = ARGV[1], ARGV[3] == 'up'
 local most, most_bytes, current = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6] == '1'
-local head = redis.call('HMGET', KEYS[1], 'l', 'i', 'f', 'rw', 'k', 'ov', 'm:' .. user)
+local head = redis.call('HMGET', KEYS[1], 'l', 'i', 'f', 'k', 'ov', 'm:' .. user)
 if not head[1] then return {} end
-local last, first_kept, has_overlay = tonumber(head[1]), tonumber(head[3]), head[6]
+local last, first_kept, has_overlay = tonumber(head[1]), tonumber(head[3]), head[5]
 
-local member = member_of(head[7])
-if user == '0' or head[5] == 'l' then
+local member = member_of(head[6])
+if user == '0' or head[4] == 'l' then
   member = {role = member and member.role or 'm', spans = '1-'}
 elseif not member then
-  return {head[5] == 'd' and 1003 or NOT_A_MEMBER}
+  return {head[4] == 'd' and 1003 or NOT_A_MEMBER}
 end
 local spans = spans_of(member.spans)
 
@@ -154,4 +154,4 @@ while not full and ((up and at <= last) or (not up and at >= 1)) do
 end
 if full then more = 1 end
 local finish = up and at - 1 or at + 1
-return {last, tonumber(head[2]), first_kept, tonumber(head[4] or 0), finish, more, member.role, entries, gaps, states}
+return {last, tonumber(head[2]), first_kept, finish, more, member.role, entries, gaps, states}

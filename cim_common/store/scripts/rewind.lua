@@ -6,11 +6,9 @@
 --
 -- Nothing changes when the log has grown as far as the caller knows it: what made it look shorter was a head read
 -- before what the caller knows was appended.
---
--- `rw` remembers where the log was found to end: what stood above it is gone, what comes there is new.
 
 local head = redis.call('HMGET', KEYS[1], 'l', 'i')
 if not head[1] then return {} end
 if head[2] ~= ARGV[1] or tonumber(head[1]) >= tonumber(ARGV[3]) then return {tonumber(head[1]), tonumber(head[2])} end
-redis.call('HSET', KEYS[1], 'i', ARGV[2], 'rw', head[1])
+begin_incarnation(KEYS[1], head[2], head[1], ARGV[2])
 return {tonumber(head[1]), tonumber(ARGV[2])}

@@ -76,3 +76,22 @@ def test_retention_over_the_mark_counts_as_read(committer: Any) -> None:
     committer.store.command("HSET", keys.conv(DIRECT), "f", 5)
     assert committer.store.run(marks.move(BOB, DIRECT, 6)) == 6
     assert unread(committer.store, BOB) == (1, 6)
+
+
+def test_who_wrote_nothing_since_the_old_mark_is_not_searched_for(committer: Any) -> None:
+    """A device away for a year reads up to somewhere in the middle: that costs the same in a log of any length."""
+    committer.commit(committer.append(1, 0, "mine", user=BOB))
+    for start in range(2, 4_000, 500):
+        committer.commit(*[committer.append(n, 0, "x") for n in range(start, start + 500)])
+    assert committer.store.run(marks.move(BOB, DIRECT, 1)) == 1
+    before = ranges_read(committer.store)
+    assert committer.store.run(marks.move(BOB, DIRECT, 2_500)) == 2_500
+    assert ranges_read(committer.store) - before <= 2
+    assert unread(committer.store, BOB) == (4_001 - 2_500, 2_500)
+
+
+def ranges_read(store: Any) -> int:
+    for line in store.command("INFO", "commandstats").splitlines():
+        if line.startswith(b"cmdstat_xrange:"):
+            return int(line.partition(b"calls=")[2].partition(b",")[0])
+    return 0

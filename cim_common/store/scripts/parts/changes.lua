@@ -6,6 +6,7 @@
 --
 -- a.user, a.member      the sender and its member record (nil: none)
 -- a.kind                d(irect), g(roup), l(obby), z: a group that was dissolved
+-- a.start               the start of Redis (parts/incarnations.lua)
 -- a.seq                 the seq the entry will have
 -- a.count, a.members    texts so far, members
 -- a.op                  what was asked: k (kind), ref, targets, role, text, topic, removed, history, invite, ...
@@ -94,7 +95,7 @@ RULES[CREATED] = function(a)
   if a.exists then return ID_TAKEN end
   local op = a.op
   for _, field in ipairs({{'k', 'g'}, {'f', 1}, {'i', op.incarnation}, {'iv', 0}, {'gn', op.text}, {'gt', op.topic},
-    {'gh', op.history}, {'gi', op.invite}}) do set(a, field[1], field[2]) end
+    {'gh', op.history}, {'gi', op.invite}, {'g', a.start}}) do set(a, field[1], field[2]) end
   set_member(a, a.user, {role = 'o', spans = '1-', base = 0, joined = 1})
   a.members = 1
   for _, user in ipairs(op.targets) do
