@@ -1,5 +1,7 @@
 """The inbox: order, gaps, own messages, hold, and what counts as shown (I10, I11)."""
 
+import pytest
+
 from cim_client.inbox import MAX_UNREAD, Inbox
 from cim_client.views import MAX_SYNCING, Changed, Hole, Position, Rewound
 from cim_common.wire.codes import Code
@@ -291,3 +293,17 @@ def test_leaving_by_oneself_is_looked_at_again() -> None:
     inbox.acknowledged("c", 1)
     inbox.look_again("c")
     assert inbox.wishes() == [Sync("c", 1, 7)]
+
+
+@pytest.mark.invariant("I22")
+def test_a_conversation_that_is_gone_is_told_and_may_begin_anew() -> None:
+    inbox = live_inbox()
+    inbox.push(push(1, 2, 3))
+    assert inbox.next_message() is not None
+    assert not inbox.failed("c", passing=False, gone=True)
+    assert inbox.news() == [Rewound("c", 0, 3)]
+    assert inbox.next_message() is None
+    assert inbox.moved() == [("c", Position(0, 0))]
+    assert inbox.syncing == 0
+    inbox.enter(listed(1, version=1), None)
+    assert inbox.wishes() == [Sync("c", 0, 0)]

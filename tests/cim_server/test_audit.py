@@ -23,6 +23,7 @@ class Link:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.up = True
+        self.start = 1
 
     def run(self, flow: Any, done: Callable[[Any], None]) -> None:
         done(self.store.run(flow))
@@ -55,6 +56,7 @@ class Bench:
         self.store = Store(redis_url)
         self.pump = Pump()
         link: Any = Link(self.store)
+        self.link = link
         clock = StoreClock()
         self.sessions = Sessions(self.pump, link, clock, HERE)
         self.audit = Audit(self.pump, link, clock, self.sessions)
@@ -172,3 +174,28 @@ def test_a_claim_without_an_answer_is_given_up_when_the_store_is_back(bench: Ben
     assert set(bench.store.run(sessions.of_user(ALICE))) == {"d1"}
     bench.sessions.store_back()
     assert bench.store.run(sessions.of_user(ALICE)) == {}
+
+
+@pytest.mark.invariant("I22")
+def test_a_session_that_an_older_copy_does_not_know_is_made_again(bench: Bench) -> None:
+    forgotten, older, known = (bench.connect(device) for device in ("d1", "d2", "d3"))
+    bench.store.command("HDEL", keys.sessions(ALICE), "d1")
+    bench.store.command("HSET", keys.sessions(ALICE), "d2", str(Record(HERE, "before")))
+    bench.link.start = 2
+    bench.audit.run_now()
+    assert told(forgotten) == told(older) == [Code.SESSION_LOST]
+    assert told(known) == []
+    bench.store.command("HSET", keys.sessions(ALICE), "d3", str(Record("s2:e1", "after")))
+    bench.audit.run_now()
+    assert told(known) == ["superseded"]
+
+
+@pytest.mark.invariant("I22")
+def test_a_list_that_went_back_is_read_from_the_beginning(bench: Bench) -> None:
+    session = bench.connect()
+    session.list_version = 5
+    bench.audit.run_now()
+    assert told(session) == []
+    bench.link.start = 2
+    bench.audit.run_now()
+    assert told(session) == [Code.SESSION_LOST]

@@ -18,6 +18,7 @@ from tests.system.cluster import Cluster
 from tests.system.people import event, next_messages, on_two_servers, person, texts
 
 IN_FLIGHT = 30
+pytestmark = pytest.mark.invariant("I22")
 
 
 class Copy:

@@ -8,6 +8,7 @@ import trio
 import trio.lowlevel
 
 from cim_client import Client
+from cim_common import ids
 from cim_common.store import keys
 from cim_common.wire.codes import Code
 from tests.real_servers import SLOWNESS

@@ -82,7 +82,7 @@ def test_who_wrote_nothing_since_the_old_mark_is_not_searched_for(committer: Any
     """A device away for a year reads up to somewhere in the middle: that costs the same in a log of any length."""
     committer.commit(committer.append(1, 0, "mine", user=BOB))
     for start in range(2, 4_000, 500):
-        committer.commit(*[committer.append(n, 0, "x") for n in range(start, start + 500)])
+        committer.commit(*[committer.append(n, 0, "x", device=f"d{n % 4}") for n in range(start, start + 500)])
     assert committer.store.run(marks.move(BOB, DIRECT, 1)) == 1
     before = ranges_read(committer.store)
     assert committer.store.run(marks.move(BOB, DIRECT, 2_500)) == 2_500
