@@ -1,5 +1,7 @@
 """A Redis that was started anew may hold an older copy: every log is another incarnation then (I22)."""
 
+import pytest
+
 from cim_common.store import event_positions, incarnations, interest, keys
 from cim_common.store.event_positions import Position
 from tests.cim_common.store.conftest import ALICE, BOB, DIRECT, Committer, Store
@@ -92,3 +94,28 @@ def test_a_new_conversation_begins_as_it_is(store: Store, committer: Committer) 
     committer.group.connected(11)
     committer.commit(committer.append(1, 0, "one"))
     assert store.command("HGET", keys.conv(DIRECT), "en") is None
+
+
+@pytest.mark.invariant("I22")
+def test_a_shorter_log_is_another_one_once(store: Store, committer: Committer) -> None:
+    committer.commit(*[committer.append(n, n - 1, f"text {n}") for n in (1, 2, 3)])
+    known = incarnation_of(store)
+    head, other = store.run(incarnations.rewind(DIRECT, known, 5))  # type: ignore[misc]
+    assert head == 3
+    assert other != known
+    committer.commit(committer.append(4, 3, "text 4"))
+    assert store.run(incarnations.rewind(DIRECT, known, 9)) == (3, other)
+    assert store.run(incarnations.common_end(DIRECT, known)) == 3
+
+
+@pytest.mark.invariant("I22")
+@pytest.mark.parametrize("seq", [2, 3])
+def test_a_head_that_was_read_too_early_sets_nothing_back(store: Store, committer: Committer, seq: int) -> None:
+    committer.commit(*[committer.append(n, n - 1, f"text {n}") for n in (1, 2, 3)])
+    known = incarnation_of(store)
+    assert store.run(incarnations.rewind(DIRECT, known, seq)) == (3, known)
+    assert store.command("HGET", keys.conv(DIRECT), "en") is None
+
+
+def test_where_there_is_no_log(store: Store) -> None:
+    assert store.run(incarnations.rewind(DIRECT, 1, 1)) is None
