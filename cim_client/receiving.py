@@ -55,6 +55,7 @@ class Receiving:
         self._notices: list[Hold] = []
         self._moved: dict[str, int] = {}
         self._cursors_due = 0.0
+        self._pages_from = 0.0
         self._arrived = trio.Event()
         self._ended = False
 
@@ -139,6 +140,7 @@ class Receiving:
         self._connection += 1
         self._version = 0
         self._synced = False
+        self._pages_from = 0.0
         self._inbox.user = user
         self._list_due.set()
 
@@ -148,8 +150,10 @@ class Receiving:
 
     def frames(self, now: float, closing: bool) -> list[Any]:
         """What to write now."""
-        out: list[Any] = [*self._notices, *self._inbox.wishes()]
+        out: list[Any] = list(self._notices)
         self._notices.clear()
+        if now >= self._pages_from:
+            out += self._inbox.wishes()
         if self._moved and (now >= self._cursors_due or closing):
             out += [Cursor(conversation, seq) for conversation, seq in self._moved.items() if seq]
             self._moved = {}
@@ -185,8 +189,16 @@ class Receiving:
         if failed.request:
             self._parts.requests.answer(failed.request, failed)
         elif self._inbox.failed(failed.conversation, is_passing(failed.code), failed.code == Code.NO_SUCH_CONVERSATION):
-            self._parts.tasks.later(failed.after_ms / 1000, lambda: self._retry(failed.conversation))
+            self._ask_again(failed)
         self._told()
+
+    def _ask_again(self, failed: Failed) -> None:
+        """A page is to be asked for again after a while; where the budget is spent, so is every other."""
+        if failed.code != Code.REQUEST_LIMIT:
+            self._parts.tasks.later(failed.after_ms / 1000, lambda: self._retry(failed.conversation))
+            return
+        self._pages_from = max(self._pages_from, trio.current_time() + failed.after_ms / 1000)
+        self._inbox.retry(failed.conversation)
 
     def _retry(self, conversation: str) -> None:
         self._inbox.retry(conversation)

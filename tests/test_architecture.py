@@ -37,7 +37,6 @@ COVERED_ELSEWHERE = {
     "cim_client/groups.py": "tests/system/test_groups.py",
     "cim_client/names.py": "tests/system/test_sdk.py, test_groups.py",
     "cim_client/parts.py": "only what others share",
-    "cim_client/receiving.py": "tests/system/test_sync.py, test_groups.py",
     "cim_client/sending.py": "tests/system/test_sdk.py",
     "cim_client/errors.py": "tests/system/test_sdk.py",
     "cim_client/link.py": "tests/system/test_sdk.py, test_promise.py",
