@@ -79,6 +79,20 @@ class Client:
         """Conversations in which older messages may still be on their way; the event "synced" tells when none is."""
         return self._core.inbox.syncing
 
+    @property
+    def queues(self) -> dict[str, int]:
+        """What waits here: messages ("unread") and "events" for the program, "to_send" for the cluster.
+
+        And "events_dropped": those that were not taken in time.
+        """
+        core = self._core
+        return {
+            "unread": core.inbox.unread,
+            "to_send": len(core.sending.outbox),
+            "events": len(core.events),
+            "events_dropped": core.events.dropped,
+        }
+
     # -- messages ----------------------------------------------------------------------------------------
 
     async def send(

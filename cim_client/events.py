@@ -22,8 +22,13 @@ class Events:
         self._queue: deque[Event] = deque(maxlen=MAX_EVENTS)
         self._happened = trio.Event()
         self._ended = False
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._queue)
 
     def add(self, event: Event) -> None:
+        self.dropped += len(self._queue) == MAX_EVENTS
         self._queue.append(event)
         self._ring()
 

@@ -116,6 +116,10 @@ class Acceptor:
         self._connection: Any = None
         self._thread = threading.Thread(target=self._work, name="accept", daemon=True)
 
+    @property
+    def waiting(self) -> int:
+        return self._group.waiting
+
     def start(self) -> None:
         self._thread.start()
 

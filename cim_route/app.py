@@ -10,7 +10,20 @@ from pydantic import ValidationError
 from cim_common import __version__
 from cim_common.registry import Registry
 from cim_common.tokens import Tokens
-from cim_route import accounts, devices, events, groups, health, history, legacy, login, messages, presence, problems
+from cim_route import (
+    accounts,
+    devices,
+    events,
+    groups,
+    health,
+    history,
+    legacy,
+    login,
+    messages,
+    metrics,
+    presence,
+    problems,
+)
 from cim_route.attempts import Attempts
 from cim_route.body import JsonRequest
 from cim_route.budgets import Budgets
@@ -67,6 +80,7 @@ def create_app(
     problems.install(app)
     for module in (accounts, login, devices, messages, history, groups, events, presence, health):
         app.register_api(module.blueprint(parts))
+    app.register_blueprint(metrics.blueprint(parts))
     if settings.legacy:
         app.register_blueprint(legacy.blueprint(parts))
     app.after_request(_private)

@@ -57,6 +57,10 @@ class Budgets:
                 raise Problem(code, after_s=purse.closed_until - now)
             purse.left -= count
 
+    @property
+    def kept(self) -> int:
+        return len(self._purses)
+
     def _purse(self, user: int, budget: Budget) -> _Purse:
         key = (user, budget.name)
         with self._lock:

@@ -18,6 +18,11 @@ from cim_route.watcher import Watcher
 class Accepts(Protocol):
     """The accept operation as route drives it (`cim_route.acceptor`)."""
 
+    @property
+    def waiting(self) -> int:
+        """Appends that no batch has taken yet."""
+        ...
+
     def append(
         self,
         sender: int,

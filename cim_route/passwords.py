@@ -40,6 +40,10 @@ class Passwords:
         self._hasher = hasher or _recommended()
         self._running = threading.BoundedSemaphore(max_running)
         self._admitted = threading.BoundedSemaphore(max_running + max_waiting)
+        self._lock = threading.Lock()
+        self.admitted = 0
+        """Those being hashed, and those that wait for it."""
+
         self._nobodys = _hash_of_nothing(self._hasher)
 
     def hash(self, password: str) -> str:
@@ -84,6 +88,7 @@ class Passwords:
     def _turn(self) -> Iterator[None]:
         if not self._admitted.acquire(blocking=False):
             raise Problem(Code.OVERLOADED, after_s=RETRY_S)
+        self._count(1)
         try:
             if not self._running.acquire(timeout=MAX_WAIT_S):
                 raise Problem(Code.OVERLOADED, after_s=RETRY_S)
@@ -92,7 +97,12 @@ class Passwords:
             finally:
                 self._running.release()
         finally:
+            self._count(-1)
             self._admitted.release()
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self.admitted += change
 
 
 def _normal(password: str) -> str:

@@ -107,6 +107,11 @@ class Watcher:
         self._away = False
         self.reads = 0
 
+    @property
+    def count(self) -> int:
+        """Requests that wait."""
+        return len(self._waiting)
+
     @contextmanager
     def waiting(self, user: int, device: str, conversations: Collection[str], version: int) -> Iterator[Waiting]:
         """Wait as this device; an older request of the same one is over.

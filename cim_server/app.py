@@ -85,6 +85,7 @@ class App:
         self.others: tuple[Server, ...] = ()
         self.pump = Pump()
         self.addresses = AddressLimit()
+        self.http_slots = trio.CapacityLimiter(http.MAX_CONNECTIONS)
         self.clock = StoreClock()
         self.commit_link = RedisLink(
             self.pump, settings.redis_url, "commit", on_up=self._store_back, on_down=self._store_lost
@@ -100,18 +101,18 @@ class App:
         self.conversations = Conversations(self.pump, self.read_link, self.ref, self.legacy.deliver)
         self.legacy.conversations = self.conversations
         self.whispers = Whispers(self.pump, self.read_link, self.conversations, self.ref)
-        receipts = Receipts(self.pump, self.commit_link, self.conversations, self.whispers)
-        self.sessions.on_shown = receipts.shown
-        presence = PresenceDoor(
+        self.receipts = Receipts(self.pump, self.commit_link, self.conversations, self.whispers)
+        self.sessions.on_shown = self.receipts.shown
+        self.presence = PresenceDoor(
             self.pump, self.read_link, self.sessions, self.liveness, self.whispers.tell, settings.directory
         )
-        self.sessions.on_presence = presence.changed
+        self.sessions.on_presence = self.presence.changed
         self.scheduling = Scheduling(self.pump, self.commit_link, self.commit, self.clock)
         self.budgets = Budgets(self.pump, self.read_link, self.clock)
         parts: list[Part] = [
             Reads(self.read_link),
-            receipts,
-            presence,
+            self.receipts,
+            self.presence,
             DeviceRequests(self.read_link, self.clock, self.sessions, self.liveness, self.ref),
             self.scheduling,
         ]
@@ -210,7 +211,7 @@ class App:
                 nursery.start_soon(link.keep_connected)
             nursery.start_soon(self.pump.run)
             http_listener = trio.SocketListener(trio.socket.from_stdlib_socket(http_socket))
-            nursery.start_soon(http.serve, [http_listener], status.handler(self))
+            nursery.start_soon(http.serve, [http_listener], status.handler(self), self.http_slots)
             with self._starting:
                 await self._check_store()
                 await self.flow(_make_stream(self.ref))

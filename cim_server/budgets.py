@@ -96,6 +96,10 @@ class Budgets:
     def now(self) -> float:
         return self._pump.now
 
+    @property
+    def kept(self) -> int:
+        return len(self._users)
+
     def of(self, session: Session) -> UserBudget:
         """The budget of a session's user."""
         if session.budget is None:

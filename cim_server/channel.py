@@ -86,6 +86,10 @@ class Channel:
     def has_output(self) -> bool:
         return self._out is not None
 
+    @property
+    def output_bytes(self) -> int:
+        return self._out_bytes
+
     def ready(self, events: int) -> None:
         if events & WRITE:
             self.flush()
@@ -222,6 +226,7 @@ class Channel:
         if not self.connection.legacy:
             out = [*out, codec.encode(Close(code, message or code.sentence))]
         self._closing = True
+        self._pump.closed[code] = self._pump.closed.get(code, 0) + 1
         self.door.closed(self)
         self._out = out or None
         self._out_bytes = sum(map(len, out))

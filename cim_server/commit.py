@@ -46,6 +46,22 @@ class CommitWorker:
     def waiting(self) -> int:
         return self._group.waiting
 
+    @property
+    def waiting_bytes(self) -> int:
+        return self._group.waiting_bytes
+
+    @property
+    def refused(self) -> int:
+        return self._group.refused
+
+    @property
+    def batches(self) -> int:
+        return self._group.batches
+
+    @property
+    def appended(self) -> int:
+        return self._group.appended
+
     def submit(self, append: Append) -> None:
         if not self._link.up:
             append.refuse(Status.RETRY, Code.STORE_UNAVAILABLE, RETRY_AWAY_MS)

@@ -29,15 +29,20 @@ class Request(NamedTuple):
 
 class Response(NamedTuple):
     status: int
-    body: dict[str, Any]
+    body: dict[str, Any] | str
+    """JSON, or plain text."""
+
+    content_type: str = "application/json"
 
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-async def serve(listeners: list[trio.SocketListener], handler: Handler) -> None:
-    """Answer requests until cancelled. An error of the handler is logged and answered with 500."""
-    slots = trio.CapacityLimiter(MAX_CONNECTIONS)
+async def serve(listeners: list[trio.SocketListener], handler: Handler, slots: trio.CapacityLimiter) -> None:
+    """Answer requests until cancelled, on as many connections as there are slots.
+
+    An error of the handler is logged and answered with 500.
+    """
 
     async def connection(stream: trio.SocketStream) -> None:
         try:
@@ -112,8 +117,8 @@ async def _receive(stream: trio.SocketStream, protocol: h11.Connection) -> Reque
 async def _respond(stream: trio.SocketStream, protocol: h11.Connection, response: Response) -> None:
     if protocol.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
         return
-    body = json.dumps(response.body).encode()
-    headers = [("content-type", "application/json"), ("content-length", str(len(body)))]
+    body = (response.body if isinstance(response.body, str) else json.dumps(response.body)).encode()
+    headers = [("content-type", response.content_type), ("content-length", str(len(body)))]
     data = protocol.send(h11.Response(status_code=response.status, headers=headers)) or b""
     data += protocol.send(h11.Data(data=body)) or b""
     data += protocol.send(h11.EndOfMessage()) or b""

@@ -50,6 +50,10 @@ class PresenceDoor:
         self._changing: dict[int, tuple[str, bool]] = {}
         self.table: Table = {Presence: self._asked}
 
+    @property
+    def waiting(self) -> int:
+        return len(self._changing)
+
     # -- who asks ------------------------------------------------------------------------------------------
 
     def _asked(self, channel: Channel, event: Presence) -> None:

@@ -57,6 +57,9 @@ class Pump:
         self.now = time.monotonic()
         self.timers = Timers(self.now)
         self.passes = 0
+        self.closed: dict[int, int] = {}
+        """Connections closed with a reason, by its code."""
+
         self.longest_pass_s = 0.0
 
     def add(self, fd: int, pollable: Pollable, events: int = READ) -> None:

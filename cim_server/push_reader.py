@@ -39,11 +39,12 @@ class PushReader:
         self._lost = lost
         self._last = b"0-0"
         self.doorbells = 0
+        self.losses = 0
         self.link = RedisLink(pump, url, "push", on_up=self._connected)
 
     def _connected(self) -> None:
         if self._last != b"0-0":
-            self._lost()
+            self._may_have_lost()
         self._read()
 
     def _read(self) -> None:
@@ -71,8 +72,12 @@ class PushReader:
                 self._pump.flush()
                 faults.reach(Point.SOCKET_WRITTEN)
             if len(entries) >= LOST_ABOVE:
-                self._lost()
+                self._may_have_lost()
         self._read()
+
+    def _may_have_lost(self) -> None:
+        self.losses += 1
+        self._lost()
 
     def _ring(self, fields: list[bytes]) -> None:
         self.doorbells += 1
@@ -80,4 +85,4 @@ class PushReader:
             self._rung(Doorbell.FromString(fields[1]))
         except DecodeError:
             log.error("doorbell_undecodable", length=len(fields[1]))
-            self._lost()
+            self._may_have_lost()

@@ -51,6 +51,10 @@ class Receipts:
         self._writing: set[tuple[int, str]] = set()
         self.table: Table = {Read: self._read, Signal: self._signal}
 
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
     def _read(self, channel: Channel, event: Read) -> None:
         session: Session = channel.session
         if not store.may_take_part(event.conversation, session.user):

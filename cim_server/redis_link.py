@@ -80,6 +80,15 @@ class RedisLink:
         return self._sock is not None
 
     @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def waiting(self) -> int:
+        """Pipelines without all their replies."""
+        return len(self._waiting)
+
+    @property
     def idle(self) -> bool:
         """Whether every reply has come."""
         return not self._waiting

@@ -65,6 +65,10 @@ class Retention:
         self.removed = 0
         self.passes = 0
 
+    @property
+    def waiting(self) -> int:
+        return len(self._pending)
+
     def start(self) -> None:
         if self._keep:
             self._pump.timers.after(STEP_S, self._tick)

@@ -64,6 +64,10 @@ class Scheduling:
         """What is being sent, as it stands in `due`; another sweep finds it again meanwhile."""
         self.table: Table = {Schedule: self._schedule, Cancel: self._cancel, Schedules: self._list}
 
+    @property
+    def sending(self) -> int:
+        return len(self._sending)
+
     # -- what clients ask ------------------------------------------------------------------------------
 
     def _schedule(self, channel: Channel, event: Schedule) -> None:

@@ -133,6 +133,11 @@ class Sessions:
         """Sessions whose end is not written yet."""
         return self._releasing
 
+    @property
+    def unreleased(self) -> int:
+        """Sessions whose end has to be written when the store is back."""
+        return len(self._unreleased)
+
     def all(self) -> list[Session]:
         return [session for devices in self._users.values() for session in devices.values()]
 

@@ -3,8 +3,10 @@
 import json
 from typing import TYPE_CHECKING
 
+from cim_common.metrics import CONTENT_TYPE, text_of
 from cim_common.tokens import TokenExpired, TokenForged, Tokens
 from cim_common.wire.codes import Code
+from cim_server import metrics
 from cim_server.http import Handler, Request, Response
 
 if TYPE_CHECKING:
@@ -17,11 +19,14 @@ RECENTLY_S = 12.0
 def handler(app: "App") -> Handler:
     """The table of the server's HTTP paths."""
     tokens = Tokens(app.settings.secret)
+    shown = metrics.numbers(app)
 
     async def handle(request: Request) -> Response:
         path = request.path.partition("?")[0]
         if request.method == "GET" and path == "/healthz":
             return Response(200, {"status": "ok", "id": app.settings.server_id, "connections": len(app.sessions)})
+        if request.method == "GET" and path == "/metrics":
+            return Response(200, text_of(shown), CONTENT_TYPE)
         if request.method == "POST" and path == "/session":
             return _session(app, tokens, request)
         if request.method == "POST" and path == "/sendMsg" and app.settings.legacy:

@@ -31,6 +31,10 @@ class Whispers:
         self._waiting: dict[tuple[str, int, int], Signal] = {}
         self.dropped = 0
 
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
     def tell(self, signal: Signal) -> None:
         """Pass a signal on; of several of one kind, user and conversation the newest counts."""
         if not self._is_small(signal.conversation):

@@ -65,6 +65,7 @@ COVERED_ELSEWHERE = {
     "cim_common/wire/messages.py": "wire/test_codec.py",
     "cim_route/entries.py": "tests/cim_route/test_history.py",
     "cim_route/legacy.py": "tests/system/test_legacy.py",
+    "cim_route/metrics.py": "tests/system/test_metrics.py",
     "cim_route/parts.py": "only types",
     "cim_route/settings.py": "only types",
     "cim_route/watcher.py": "tests/cim_route/test_events.py",

@@ -73,6 +73,9 @@ class GroupCommit:
         self._dead: list[tuple[str, str, int]] = []
         self._start = 0
         self.batches = 0
+        self.refused = 0
+        """Appends that found the queue full, or waited too long in it."""
+
         self.appended = 0
 
     def connected(self, start: int) -> None:
@@ -93,10 +96,15 @@ class GroupCommit:
     def waiting(self) -> int:
         return len(self._waiting)
 
+    @property
+    def waiting_bytes(self) -> int:
+        return self._waiting_bytes
+
     def submit(self, append: Append) -> bool:
         """Queue an append; False (and refused with OVERLOADED) when the queue is full."""
         if len(self._waiting) >= MAX_WAITING or self._waiting_bytes >= MAX_WAITING_BYTES:
             append.refuse(Status.RETRY, Code.OVERLOADED, RETRY_BUSY_MS)
+            self.refused += 1
             return False
         self._waiting.append(append)
         self._waiting_bytes += len(append.content)
@@ -114,6 +122,7 @@ class GroupCommit:
         late: list[Append] = []
         while self._waiting and now - self._waiting[0].since > MAX_WAIT_S:
             late.append(self._take())
+        self.refused += len(late)
         for append in late:
             append.refuse(Status.RETRY, Code.OVERLOADED, RETRY_BUSY_MS)
         return late

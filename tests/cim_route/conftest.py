@@ -55,6 +55,7 @@ class Accepted:
 
     def __init__(self) -> None:
         self.sent: list[Sent] = []
+        self.waiting = 0
         self.refusals: list[Refused] = []
 
     def append(

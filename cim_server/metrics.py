@@ -1,0 +1,67 @@
+"""What an IM server tells of itself at GET /metrics: each queue of docs/operations.md, and how busy it is."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from cim_common.metrics import Number
+from cim_common.wire.codes import Code
+
+if TYPE_CHECKING:
+    from cim_server.app import App
+
+
+def numbers(app: "App") -> list[Number]:
+    """The metrics of one server run."""
+    commit, sessions, conversations = app.commit, app.sessions, app.conversations
+
+    def closed() -> dict[str, float]:
+        return {Code(code).name: count for code, count in app.pump.closed.items()}  # type: ignore[call-arg]
+
+    def links() -> dict[str, float]:
+        return {link.name: link.waiting for link in (app.commit_link, app.read_link, app.push_reader.link)}
+
+    def early() -> int:
+        return sum(len(held.early or ()) for held in conversations.held())
+
+    return [
+        Number("cim_connections", "clients logged in", lambda: len(sessions)),
+        Number("cim_conversations", "conversations held", lambda: len(conversations)),
+        Number("cim_closed_total", "connections closed, by reason", closed, "code"),
+        Number("cim_appends_waiting", "appends waiting for a batch", lambda: commit.waiting),
+        Number("cim_appends_waiting_bytes", "bytes of those", lambda: commit.waiting_bytes),
+        Number("cim_appends_refused_total", "appends refused or expired while waiting", lambda: commit.refused),
+        Number("cim_batches_total", "batches written", lambda: commit.batches),
+        Number("cim_appended_total", "entries appended", lambda: commit.appended),
+        Number("cim_unanswered_sends", "sends a client waits for", lambda: sum(_unanswered(app).values())),
+        Number("cim_outbox_bytes", "bytes that connections have not taken yet", lambda: _outboxes(app)),
+        Number("cim_early_entries", "entries held behind a gap", early),
+        Number("cim_store_replies_waiting", "pipelines without a reply, by link", links, "link"),
+        Number("cim_doorbells_total", "doorbells read", lambda: app.push_reader.doorbells),
+        Number("cim_doorbells_lost_total", "times some may have been lost", lambda: app.push_reader.losses),
+        Number("cim_repaired_total", "conversations found behind by anti-entropy", lambda: app.anti_entropy.repaired),
+        Number("cim_sessions_unreleased", "ended sessions the store does not know of", lambda: sessions.unreleased),
+        Number("cim_sessions_releasing", "ended sessions being told to the store", lambda: sessions.releasing),
+        Number("cim_whispers_waiting", "signals gathered", lambda: app.whispers.waiting),
+        Number("cim_whispers_dropped_total", "signals dropped", lambda: app.whispers.dropped),
+        Number("cim_read_marks_waiting", "read marks gathered", lambda: app.receipts.waiting),
+        Number("cim_presence_waiting", "comings and goings not told yet", lambda: app.presence.waiting),
+        Number("cim_leases_total", "parts of users' budgets leased", lambda: app.budgets.leases),
+        Number("cim_budgets_kept", "budgets of users, connected or remembered", lambda: app.budgets.kept),
+        Number("cim_retention_waiting", "conversations with more to remove", lambda: app.retention.waiting),
+        Number("cim_retention_removed_total", "entries removed", lambda: app.retention.removed),
+        Number("cim_scheduled_sending", "scheduled messages being sent", lambda: app.scheduling.sending),
+        Number("cim_http_connections", "connections to this port", lambda: app.http_slots.borrowed_tokens),
+        Number("cim_passes_total", "passes of the event loop", lambda: app.pump.passes),
+        Number("cim_longest_pass_seconds", "the longest of them", lambda: app.pump.longest_pass_s),
+    ]
+
+
+def _unanswered(app: "App") -> Counter[str]:
+    found: Counter[str] = Counter()
+    for session in app.sessions.all():
+        found.update(session.unanswered or {})
+    return found
+
+
+def _outboxes(app: "App") -> int:
+    return sum(session.channel.output_bytes for session in app.sessions.all())
