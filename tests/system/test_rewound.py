@@ -170,8 +170,8 @@ async def test_a_redis_that_comes_back_as_it_was_disturbs_nobody(cluster: Cluste
         await ann.send("bob", "two")
         assert await texts(bob, 1) == ["two"]
         seen = [found async for found in _events(bob)]
-        assert not [found for found in seen if found.kind == "notice" or found.state == "reconnecting"]
+        assert not [found for found in seen if found.code == Code.REWOUND or found.state == "reconnecting"]
     async with person(cluster, "ann") as ann, person(cluster, "bob", tmp_path / "folder") as bob:
         await ann.send("bob", "three")
         assert await texts(bob, 1) == ["three"]
-        assert not [found async for found in _events(bob) if found.kind == "notice"]
+        assert not [found async for found in _events(bob) if found.code == Code.REWOUND]
