@@ -283,15 +283,25 @@ class Model:
         readable = self.readable(user, above)
         return sorted(set(range(above + 1, max(readable, default=above) + 1)) - set(readable))
 
-    def text_of(self, seq: int) -> str:
-        """The text as it is now."""
-        if seq in self.recalls:
-            return ""
-        return self.log[self.edits.get(seq, seq) - 1].asked.text
+    def shown(self, seq: int, user: int = 0) -> Fact:
+        """What is given out of an entry: as it was written, or to a user as it is now. A recalled text never is."""
+        fact = self.log[seq - 1]
+        if fact.asked.kind is Kind.TEXT:
+            edit = self.edit_of(seq, user) if user else 0
+            text = "" if seq in self.recalls else self.log[(edit or seq) - 1].asked.text
+            return fact._replace(asked=fact.asked._replace(text=text))
+        if fact.asked.kind is Kind.EDITED and fact.asked.ref in self.recalls:
+            return fact._replace(asked=fact.asked._replace(text=""))
+        return fact
+
+    def edit_of(self, seq: int, user: int) -> int:
+        """The last edit of a message, if the user may read it; 0 for none."""
+        edit = self.edits.get(seq, 0)
+        return edit if edit and self.users[user].may_read(edit) else 0
 
     def mark(self, user: int, seq: int) -> int | None:
-        """The user has read up to there; where the mark stands then."""
-        if not self.created or not self.may_ask(user):
+        """The user has read up to there; where the mark stands then. Not for those who take no part."""
+        if user not in self.members:
             return None
         self.marks[user] = max(self.marks.get(user, 0), min(seq, self.head))
         return self.marks[user]

@@ -14,8 +14,8 @@ from cim_common import ids
 from cim_common.store import keys
 from cim_common.wire import codec
 
-BANNED = b"x"
-"""Its user may never have been a member."""
+NOTHING = b"-"
+"""Spans of a user who never was a member, but is or was banned."""
 
 
 def faults(client: "redis.Redis") -> list[str]:
@@ -81,7 +81,9 @@ def _of_lists(client: "redis.Redis", conversation: str, record: dict[bytes, byte
     in_todo = client.zscore(keys.todo(ids.conversation_bucket(conversation)), conversation) is not None
     if in_todo != (b"t" in record):
         yield "todo and the conversation's own mark differ"
-    members = [int(field[2:]) for field, role in record.items() if field.startswith(b"m:") and role[:1] != BANNED]
+    members = [
+        int(field[2:]) for field, role in record.items() if field.startswith(b"m:") and role.split()[1] != NOTHING
+    ]
     for user in members:
         if not in_todo and client.zscore(keys.conversations(user), conversation) is None:
             yield f"it is not in the list of its member {user}, and not in todo"
