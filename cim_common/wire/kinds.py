@@ -1,7 +1,7 @@
 """What can stand in a log: the kinds of entries, as a table (docs/protocol.md is made from it).
 
 A text is kind 0. Every other entry changes something: the conversation, who takes part in it, or an earlier message.
-The append script (`store/scripts/changes.lua`) decides who may write which; `cim_common/roster.py` says what
+The append script (`store/scripts/parts/changes.lua`) decides who may write which; `cim_common/roster.py` says what
 an entry makes of a conversation.
 """
 
