@@ -20,7 +20,7 @@ import structlog
 
 from cim_common import ids
 from cim_common.roster import taken_out
-from cim_common.store import incarnations, interest, pages
+from cim_common.store import incarnations, interest, members, pages
 from cim_common.store.flow import Flow
 from cim_common.store.interest import Taken
 from cim_common.store.pages import LogPage, NotReadable
@@ -398,13 +398,18 @@ class Conversations:
         if kind == Kind.JOINED or kind in REMOVALS:
             change = codec.decode_entry(entry)
             gone = taken_out(change)
-            conversation.members += len(change.targets) if kind == Kind.JOINED else -len(gone)
+            # How many take part is asked: an entry may name people who were members before, or never.
+            self._link.run(members.count(conversation.id), lambda outcome: self._counted(conversation, outcome))
             if gone:
                 conversation.removals += 1
                 for channel, sent in list(conversation.live.items()):
                     # Whoever has had a page beyond this entry came back later, and reads on.
                     if sent < seq and channel.session.user in gone:
                         del conversation.live[channel]
+
+    def _counted(self, conversation: Conversation, outcome: Any) -> None:
+        if isinstance(outcome, int):
+            conversation.members = outcome
 
     def signal(self, conversation_id: str, user: int, frame: bytes) -> None:
         """Hand a SIGNAL to everyone live here, except the user it is about."""

@@ -47,6 +47,12 @@ def role_of(conversation: str, user: int) -> Flow[str | None]:
     return member.role if member else None
 
 
+def count(conversation: str) -> Flow[int]:
+    """How many take part."""
+    (found,) = yield [("HGET", keys.conv(conversation), "mc")]
+    return int(found or 0)
+
+
 def everyone(conversation: str) -> Flow[dict[int, str]]:
     """User id -> role of all who take part, read in steps: a large group is no single reply."""
     found: dict[int, str] = {}

@@ -282,10 +282,22 @@ def test_a_page_read_before_a_kick_is_read_again(world: World) -> None:
     world.all.apply(GROUP, 5, entry(5))
     world.link.answer("_page_above", page(3, 3))
     assert kicked.pages == []
+    world.link.answer("count", 1)
     world.link.answer("_page_above", page(5, 3, 4)._replace(role="left", more=False, end=4))
     assert kicked.answers == [Page(4, 5, False, [(3, entry(3)), (4, entry(4))], (), False, True)]
     world.all.apply(GROUP, 6, entry(6))
     assert kicked.seqs == []
+
+
+def test_how_many_take_part_is_asked_and_not_counted(world: World) -> None:
+    in_group(world, Peer(6), 3, True)
+    conversation = world.all.get(GROUP)
+    assert conversation is not None
+    conversation.members = 900
+    world.all.apply(GROUP, 4, state_entry(4, Kind.BANNED, 6, *range(1_000, 1_200)), Kind.BANNED)
+    assert conversation.members == 900
+    world.link.answer("count", 899)
+    assert conversation.members == 899
 
 
 @pytest.mark.invariant("I22")
