@@ -87,7 +87,9 @@ local function take(item, state)
   local fields, seq = fields_of(item), string.match(item[1], '^%d+')
   local content = fields.t
   if has_overlay and is_edit(content) then
-    state = redis.call('HGET', KEYS[3], string.format('%.0f', meta_number(content, 18)))
+    -- Whether a message that retention has removed was recalled before is not known any more.
+    local ref = meta_number(content, 18)
+    state = ref < first_kept and 'r' or redis.call('HGET', KEYS[3], string.format('%.0f', ref))
   end
   if is_recalled(state) then content = recalled(content) end
   local size = #fields.m + #content + 16

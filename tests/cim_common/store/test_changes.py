@@ -7,7 +7,8 @@ import pytest
 
 from cim_common import accept, changes, ids
 from cim_common.accept import Append
-from cim_common.store import conversations, keys, members, pages
+from cim_common.retention import Rule
+from cim_common.store import conversations, keys, members, pages, retention
 from cim_common.wire import codec
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
@@ -244,6 +245,17 @@ def test_the_edits_of_a_recalled_text_are_not_given_out_either(world: World) -> 
         (recall, "", first, False),
     ]
     assert {entry.kind for entry in trail if entry.recalled} == {Kind.EDITED}
+
+
+def test_retention_brings_no_recalled_text_back(world: World) -> None:
+    first = world.say(ALICE, "one")
+    edit = world.change(ALICE, Kind.EDITED, ref=first, text="secret")
+    world.change(ALICE, Kind.RECALLED, ref=first)
+    world.store.run(retention.trim(GROUP, Rule(newest=2), 0))
+    world.store.run(retention.forget_overlay(GROUP, edit))
+    page = world.store.run(pages.page_up(GROUP, 0, BOB))
+    assert (page.first_kept, page.entries[0][0]) == (edit, edit)
+    assert world.texts(BOB) == ["", ""]
 
 
 @pytest.mark.invariant("I20")
