@@ -259,6 +259,6 @@ async def test_a_scheduled_message_that_is_refused_is_told(cluster: Cluster) -> 
         group = await bob.create_group("gl", members=["gl-ann"])
         await ann.schedule(group, "too late", in_s=1.0)
         await group.kick("gl-ann")
-        notice = await event(ann, "notice", lambda found: found.state != "hole")
+        notice = await event(ann, "notice", lambda found: not found.state)
         assert notice.conversation == ids.direct(ann.user_id, ann.user_id)
         assert notice.text
