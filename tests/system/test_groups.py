@@ -56,7 +56,7 @@ async def test_a_group_of_three_over_two_servers(cluster: Cluster) -> None:
         await group.invite("ga-bob")
         await ann.send(group, "bob again")
         assert await texts(bob, 1) == ["bob again"]
-        hole = await event(bob, "notice")
+        hole = await event(bob, "notice", lambda found: found.state == "hole")
         assert (hole.conversation, hole.code, hole.ref, hole.seq) == (
             group.id, Code.NOT_A_MEMBER, answer.seq + 2, answer.seq + 2,
         )  # fmt: skip

@@ -121,7 +121,7 @@ async def test_what_retention_removed_is_told(cluster: Cluster, tmp_path: Path) 
             redis.xtrim(keys.log(receipt.conversation), minid="4-0")
         async with person(cluster, "sd-ann", tmp_path) as ann:
             assert await texts(ann, 2) == ["message 3", "message 4"]
-            hole = await event(ann, "notice")
+            hole = await event(ann, "notice", lambda found: found.state == "hole")
             assert (hole.code, hole.ref, hole.seq) == (Code.EXPIRED, 1, 3)
             history = ann.history("sd-bob")
             assert [message.seq async for message in history] == [5, 4]
