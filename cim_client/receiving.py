@@ -205,9 +205,8 @@ class Receiving:
         self._parts.wake()
 
     def list_changed(self, changed: ConversationsChanged) -> None:
-        # A version below the one known is that of an older store that was restored: what it has is to be read again.
-        self._version = min(self._version, changed.version - 1)
-        self._list_due.set()
+        if changed.version > self._version:
+            self._list_due.set()
 
     def signalled(self, signal: Signal) -> None:
         event = event_of_signal(signal)

@@ -66,7 +66,7 @@ def cluster(new_cluster: Callable[..., Cluster]) -> Cluster:
 
 async def test_an_older_copy_is_restored(cluster: Cluster, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
-    async with person(cluster, "ann") as ann, person(cluster, "bob") as bob:
+    async with person(cluster, "ann") as ann, person(cluster, "bob") as bob, person(cluster, "eve") as eve:
         await on_two_servers(cluster, ann, bob)
         async with person(cluster, "bob", folder) as away:
             for number in range(3):
@@ -82,6 +82,8 @@ async def test_an_older_copy_is_restored(cluster: Cluster, tmp_path: Path) -> No
         new = await ann.create_group("new", members=["bob"])
         await ann.send(new, "lost as well")
         assert len(await next_messages(bob, 3)) == 3
+        begun = (await ann.send("eve", "lost too")).conversation
+        assert await texts(eve, 1) == ["lost too"]
         async with person(cluster, "bob") as late, trio.open_nursery() as nursery:
             for number in range(IN_FLIGHT):
                 nursery.start_soon(ann.send, "bob", f"again {number}")
@@ -94,6 +96,9 @@ async def test_an_older_copy_is_restored(cluster: Cluster, tmp_path: Path) -> No
             (goes_on, known), gone = await told(client, direct, new.id)
             assert goes_on == 3 < 5 <= known
             assert gone == (0, 2)
+        assert await told(eve, begun) == [(0, 1)]
+        assert (await ann.send("eve", "begun anew")).seq == 1
+        assert await texts(eve, 1) == ["begun anew"]
         last = await ann.send("bob", "the last")
         history = [(m.seq, m.text) async for m in bob.history(direct, limit=200)][::-1]
         assert [seq for seq, _ in history] == list(range(1, last.seq + 1))
