@@ -344,7 +344,7 @@ async def connect(
     failure: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(core.run, nursery)
+            nursery.start_soon(core.run)
             try:
                 await _wait_until_ready(core, timeout_s)
                 yield Client(core)

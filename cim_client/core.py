@@ -69,18 +69,19 @@ class Core:
 
     # -- life --------------------------------------------------------------------------------------------
 
-    async def run(self, nursery: trio.Nursery) -> None:
-        """The background of a client. An error that ends it is kept for whoever calls next."""
-        self.tasks.nursery = nursery
-        self.sending.load()
-        nursery.start_soon(self._watch_deadlines)
-        nursery.start_soon(self.receiving.follow_list)
-        try:
-            await self.link.run()
-        except CimError as error:
-            self.error = error
-            self._end(error)
-            self.receiving.ready.set()
+    async def run(self) -> None:
+        """The background of a client, until `close`. An error that ends it is kept for whoever calls next."""
+        async with trio.open_nursery() as nursery:
+            self.tasks.nursery = nursery
+            self.sending.load()
+            nursery.start_soon(self._watch_deadlines)
+            nursery.start_soon(self.receiving.follow_list)
+            try:
+                await self.link.run()
+            except CimError as error:
+                self.error = error
+                self._end(error)
+                self.receiving.ready.set()
 
     async def close(self) -> None:
         """What was shown is written, what waits is given up (posted messages stay in the data folder)."""
@@ -91,8 +92,7 @@ class Core:
         await self.link.farewell(CLOSE_S)
         if self.error is None:
             self._end(Closed(Code.NORMAL, "The client was closed."))
-        if self.tasks.nursery is not None:
-            self.tasks.nursery.cancel_scope.cancel()
+        self.tasks.end()
 
     def _end(self, reason: CimError) -> None:
         self.state = "closed"

@@ -30,6 +30,12 @@ class Tasks:
 
         self.start_soon(wait)
 
+    def end(self) -> None:
+        """Cancel what runs."""
+        if self.nursery is not None:
+            self.nursery.cancel_scope.cancel()
+            self.nursery = None
+
 
 class Parts(NamedTuple):
     """`wake` says that there is something to write."""

@@ -82,6 +82,19 @@ async def test_errors_come_unwrapped(cluster: Cluster) -> None:
             pytest.fail("that is no address")
 
 
+async def test_closing_a_client_ends_it_and_nothing_else(cluster: Cluster) -> None:
+    async with connect(cluster.route, name="clara", password=PASSWORD, register=True) as clara:
+        await clara.close()
+        await clara.close()
+        assert clara.state == "closed"
+        assert [m async for m in clara.messages()] == []
+        assert [event.state async for event in clara.events() if event.kind == "connection"][-1] == "closed"
+        for call in (clara.send("clara", "too late"), clara.unread()):
+            with pytest.raises(Closed):
+                await call
+        await trio.sleep(0)
+
+
 async def test_two_devices_of_one_user(cluster: Cluster) -> None:
     async with (
         connect(cluster.route, name="dina", password=PASSWORD, register=True) as one,
