@@ -5,6 +5,7 @@ from typing import Any
 
 import trio
 
+from cim_client.checks import writable
 from cim_client.errors import CimError, Closed, Refused, Unavailable, is_passing
 from cim_common.wire.codes import Code
 from cim_common.wire.messages import Failed
@@ -84,7 +85,7 @@ class Requests:
         self.check_open()
         self._next += 1
         number = self._next
-        waiting = self._waiting[number] = _Request(make(number))
+        waiting = self._waiting[number] = _Request(writable(make(number)))
         self._wake()
         try:
             await waiting.done.wait()

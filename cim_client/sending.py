@@ -5,6 +5,7 @@ from functools import partial
 
 import trio
 
+from cim_client.checks import writable
 from cim_client.errors import CimError, Closed, OutcomeUnknown, Refused
 from cim_client.inbox import Inbox
 from cim_client.outbox import MAX_QUEUED, Outbox, Outgoing, Settled
@@ -80,6 +81,7 @@ class Sending:
     def _queue(
         self, to: str, body: Send | Change, deadline: float | None, done: Callable[[Outgoing, Settled], None]
     ) -> Outgoing:
+        writable(body._replace(conversation=to))
         if len(self.outbox) >= MAX_QUEUED:
             raise CimError(Code.OVERLOADED, f"{MAX_QUEUED} messages are waiting already.")
         message = Outgoing(self._parts.store.next_n(), to, body, deadline, done)

@@ -92,7 +92,28 @@ async def test_closing_a_client_ends_it_and_nothing_else(cluster: Cluster) -> No
         for call in (clara.send("clara", "too late"), clara.unread()):
             with pytest.raises(Closed):
                 await call
-        await trio.sleep(0)
+        await trio.lowlevel.checkpoint()
+
+
+async def test_what_cannot_be_sent_is_refused_and_ends_nothing(cluster: Cluster, tmp_path: Path) -> None:
+    async with person(cluster, "cleo", tmp_path) as cleo:  # type: ignore[attr-defined]
+        for call, code in (
+            (cleo.send("cleo", "x" * 100_000), Code.TEXT_TOO_LONG),
+            (cleo.post("cleo", "x" * 100_000), Code.TEXT_TOO_LONG),
+            (cleo.post("cleo", "\ud800"), Code.BAD_REQUEST),
+            (cleo.send("\ud800", "x"), Code.BAD_REQUEST),
+            (cleo.edit("cleo", -1, "x"), Code.BAD_REQUEST),
+            (cleo.mark_read("cleo", -1), Code.BAD_REQUEST),
+            (cleo.presence("x" * 100_000), Code.TOO_LARGE),
+            (cleo.create_group("x", topic="y" * 100_000), Code.TOO_LARGE),
+            (cleo.schedule("cleo", "x" * 100_000, in_s=1), Code.TEXT_TOO_LONG),
+        ):
+            with pytest.raises(Refused) as refused:
+                await call
+            assert refused.value.code == code
+        assert (await cleo.send("cleo", "all is well")).seq == 1
+    async with person(cluster, "cleo", tmp_path) as cleo:  # type: ignore[attr-defined]
+        assert (await cleo.send("cleo", "still")).seq == 2
 
 
 async def test_two_devices_of_one_user(cluster: Cluster) -> None:
