@@ -179,7 +179,7 @@ class App:
         listed = len(self.others) < len(servers)
         if listed and self._unlisted:
             # Whoever saw us leave may have dropped our interest and taken our sessions for dead.
-            self.conversations.renew_all()
+            self.resuming.renew_all()
             self.audit.run_now()
             self.anti_entropy.run_now()
         self._unlisted = not listed

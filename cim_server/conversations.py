@@ -45,6 +45,9 @@ TAIL = 64
 LINGER_S = 60.0
 """A conversation nobody here is connected to is given up after this: people come back soon, or not."""
 
+MAX_DROPPED = 2_000
+"""Conversations given up in one round: somebody with thousands has left, and the link to Redis has other work."""
+
 RETRY_MS = 1_000
 
 
@@ -176,13 +179,17 @@ class Conversations:
                     conversation.tail = None
 
     def drop_idle(self) -> None:
-        """Give up interest in what nobody here has taken part in for a while."""
+        """Give up interest in what nobody here has taken part in for a while; the rest of many in the next round."""
+        dropped = 0
         for conversation in list(self._all.values()):
+            if dropped == MAX_DROPPED:
+                return
             used = conversation.live or conversation.syncing or conversation.waiting
             if (
                 not (used or conversation.reading or conversation.suspended)
                 and self._pump.now - conversation.idle_since >= LINGER_S
             ):
+                dropped += 1
                 self._remove(conversation)
                 flow = interest.drop(conversation.id, self._server, conversation.generation)
                 self._link.run(flow, lambda outcome: None)
@@ -222,11 +229,6 @@ class Conversations:
         for channel, cursor in waiting:
             if channel in conversation.syncing:
                 self._read_page(conversation, channel, cursor)
-
-    def renew_all(self) -> None:
-        """Others may have taken this server for dead and dropped its entries."""
-        for conversation in self.held():
-            self.renew_interest(conversation)
 
     def renew_interest(self, conversation: Conversation) -> None:
         """Register again: we were behind without having been rung, so our entry may be gone."""

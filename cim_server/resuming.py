@@ -46,9 +46,17 @@ class Resuming:
         self._ask()
         return other
 
+    def renew_all(self) -> None:
+        """Others may have taken this server for dead and dropped its interest."""
+        due = set(self._due)
+        self._due.extend(conversation for conversation in self._conversations.held() if conversation not in due)
+        self._ask()
+
     def _ask(self) -> None:
         while self._due and self._asked < AT_ONCE and self._link.up:
             conversation = self._due.popleft()
+            if self._conversations.get(conversation.id) is not conversation:
+                continue  # given up meanwhile
             self._asked += 1
             flow = incarnations.take_again(
                 conversation.id, self._server, conversation.generation, self._link.start, conversation.incarnation

@@ -129,3 +129,13 @@ def test_the_same_run_again_changes_nothing(world: Resumed) -> None:
     assert not world.resuming.connected(1)
     world.apply(10)
     assert peer.seqs == [10]
+
+
+def test_interest_is_taken_again_without_holding_anything_up(world: Resumed) -> None:
+    peer = world.live(9)
+    world.resuming.renew_all()
+    world.apply(10)
+    world.taken(11, 7, None)
+    assert len(peer.answers) == 1
+    world.link.answer("page_up", page(11, 11))
+    assert peer.seqs == [10, 11]
