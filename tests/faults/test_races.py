@@ -1,14 +1,35 @@
 """Two things at once, driven step by step: every outcome is one that the promise allows."""
 
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+import redis
 
-from cim_common.store import conversations, keys
+from cim_common import accept
+from cim_common.accept import Append
+from cim_common.roster import Roster
+from cim_common.store import conversations, keys, marks, members, pages
+from cim_common.wire import codec
 from cim_common.wire.kinds import Kind
 from cim_common.wire.messages import Change
+from tests.cim_common.store import test_changes
 from tests.cim_common.store.conftest import Committer, Store, committer, now_ms, store  # noqa: F401 - fixtures
-from tests.cim_common.store.test_changes import ALICE, BOB, CAROL, DAVE, GROUP, World
+from tests.cim_common.store.test_changes import ALICE, BOB, CAROL, DAVE, DIRECT, GROUP, NAMES
+from tests.faults import whole
+
+
+class World(test_changes.World):
+    """The same with devices of one's own."""
+
+    device = "d1"
+
+    def append(self, user: int, change: Change | None, text: str, conversation: str) -> Append:
+        append = super().append(user, change, text, conversation)
+        append.sender = accept.sender_argument(user, self.device)
+        append.meta = codec.entry_meta(user, NAMES[user], self.device, append.n, 1)
+        return append
 
 
 @pytest.fixture
@@ -78,3 +99,175 @@ def test_a_late_finisher_takes_nothing_away_that_it_has_not_done(world: World) -
     world.store.run(conversations.finish_todo(GROUP))
     assert waiting(world) == []
     assert list_version(world, DAVE) > before
+
+
+# -- threads that do things at the same moment, each as a process of its own ------------------------------------
+
+
+NUMBERED_FROM = 1_000
+"""Above what the devices have used before."""
+
+
+def at_once(url: str, *actions: Callable[[World], Any]) -> list[Any]:
+    """What each action returns; each has a connection of its own, and all begin together."""
+    barrier, outcomes = threading.Barrier(len(actions)), [None] * len(actions)
+
+    def run(index: int) -> None:
+        own = Store(url)
+        mine = World(Committer(own, f"s{index}:e1"))
+        mine.n = NUMBERED_FROM
+        barrier.wait()
+        outcomes[index] = actions[index](mine)
+        own.connection.disconnect()
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(len(actions))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return outcomes
+
+
+def commit(user: int, *changes: tuple[Kind, int]) -> Callable[[World], list[tuple[str, int]]]:
+    """Commit changes of the group in order: (status, seq or code) of each."""
+
+    def run(mine: World) -> list[tuple[str, int]]:
+        found = []
+        for kind, target in changes:
+            role = "owner" if kind is Kind.ROLE else ""
+            asked = Change(GROUP, 0, 0, kind, targets=(target,) if target else (), role=role)
+            append = mine.append(user, asked, "", GROUP)
+            ((status, seq, code),) = mine.committer.commit(append)
+            found.append((status, seq or code))
+        return found
+
+    return run
+
+
+def client_of(world: World) -> "redis.Redis":
+    connection = world.store.connection
+    return redis.Redis(connection.host, connection.port)
+
+
+def the_fold_agrees(world: World) -> dict[int, str]:
+    """The roles in the group, by the store's answer and by its log, which has no gap."""
+    roster, above, more = Roster(), 0, True
+    while more:
+        page = world.store.run(pages.page_up(GROUP, above))
+        assert isinstance(page, pages.LogPage)
+        assert [seq for seq, _ in page.entries] == list(range(above + 1, page.end + 1))
+        for _, data in page.entries:
+            roster.apply(codec.decode_entry(data))
+        above, more = page.end, page.more
+    assert world.store.run(members.everyone(GROUP)) == roster.roles
+    assert roster.dissolved or list(roster.roles.values()).count("owner") == 1
+    assert whole.faults(client_of(world)) == []
+    return roster.roles
+
+
+ROUNDS = range(10)
+
+
+@pytest.mark.parametrize("_", ROUNDS)
+def test_two_copies_of_one_send_at_two_servers(world: World, redis_url: str, _: int) -> None:
+    """Each message is stored by one of them and known to the other (I4)."""
+
+    def send(mine: World) -> list[tuple[str, int]]:
+        found = []
+        for n in range(20):
+            append = mine.append(BOB, None, f"text {n}", GROUP)
+            ((status, seq, _code),) = mine.committer.commit(append)
+            found.append((status, seq))
+        return found
+
+    first, second = at_once(redis_url, send, send)
+    for (status, seq), (other, other_seq) in zip(first, second, strict=True):
+        assert seq == other_seq
+        # The slower of the two may come when the faster is well ahead: both then know it, but one stored it.
+        assert sorted((status, other)) == ["KNOWN", "STORED"]
+    assert sorted(seq for _, seq in first) == list(range(2, 22))
+    the_fold_agrees(world)
+
+
+@pytest.mark.parametrize("_", ROUNDS)
+def test_a_transfer_against_the_heirs_leaving(world: World, redis_url: str, _: int) -> None:
+    at_once(redis_url, commit(ALICE, (Kind.ROLE, BOB)), commit(BOB, (Kind.LEFT, 0)))
+    roles = the_fold_agrees(world)
+    assert BOB not in roles
+
+
+@pytest.mark.parametrize("_", ROUNDS)
+def test_an_owner_leaves_against_its_transfer(world: World, redis_url: str, _: int) -> None:
+    transfer, left = at_once(redis_url, commit(ALICE, (Kind.ROLE, CAROL)), commit(BOB, (Kind.LEFT, 0)))
+    assert transfer[0][0] == left[0][0] == "STORED"
+    assert the_fold_agrees(world) == {ALICE: "admin", CAROL: "owner"}
+
+
+@pytest.mark.parametrize("_", ROUNDS)
+def test_two_kick_each_other(world: World, redis_url: str, _: int) -> None:
+    """The new owner and the one before: who comes first stays, the other's kick is refused."""
+    outcomes = at_once(
+        redis_url,
+        commit(ALICE, (Kind.ROLE, BOB), (Kind.KICKED, BOB)),
+        commit(BOB, (Kind.KICKED, ALICE), (Kind.KICKED, ALICE), (Kind.KICKED, ALICE)),
+    )
+    roles = the_fold_agrees(world)
+    kicked = [status for status, _ in outcomes[1]].count("STORED")
+    assert kicked <= 1
+    assert (ALICE in roles) is (kicked == 0)
+    assert roles[BOB] == "owner"
+    assert outcomes[0][1][0] == "REFUSED"  # an admin kicks no owner, nor does who has been kicked
+
+
+@pytest.mark.parametrize("_", ROUNDS)
+def test_both_users_open_a_direct_conversation(world: World, redis_url: str, _: int) -> None:
+    """One conversation, both messages in it, both lists written before either is acknowledged (I13)."""
+    seqs = at_once(redis_url, lambda mine: mine.say(ALICE, "hi", DIRECT), lambda mine: mine.say(BOB, "ho", DIRECT))
+    assert sorted(seqs) == [1, 2]
+    for user in (ALICE, BOB):
+        listed, _, _ = world.store.run(conversations.list_since(user, "d1", 0))
+        assert [item.id for item in listed].count(DIRECT) == 1
+    the_fold_agrees(world)
+
+
+@pytest.mark.parametrize("_", ROUNDS)
+def test_two_devices_read_on(world: World, redis_url: str, _: int) -> None:
+    """Marks of a user move forward only, whoever comes first, and the count goes with the mark (I21)."""
+    for n in range(30):
+        world.say(ALICE if n % 3 else BOB, f"text {n}")
+
+    def read(*seqs: int) -> Callable[[World], Any]:
+        return lambda mine: [mine.store.run(marks.move(BOB, GROUP, seq)) for seq in seqs]
+
+    for moved in at_once(redis_url, read(*range(2, 25)), read(*range(1, 22, 2), 20), read(26, 3, 4)):
+        assert moved == sorted(moved)
+    listed, _, _ = world.store.run(conversations.list_since(BOB, "d1", 0))
+    (group,) = [item for item in listed if item.id == GROUP]
+    assert (group.read, group.unread) == (26, sum(1 for n in range(30) if n + 2 > 26 and n % 3))
+
+
+@pytest.mark.parametrize("kind", [Kind.LEFT, Kind.KICKED])
+def test_who_goes_against_fifty_who_send(world: World, redis_url: str, kind: Kind) -> None:
+    """Nothing behind the kick or leave is readable for who has gone, and nothing before it is missing (I20)."""
+    senders = 50
+
+    def send(index: int) -> Callable[[World], Any]:
+        def run(mine: World) -> list[int]:
+            return [mine.say(CAROL if index % 2 else ALICE, f"{index} {n}", GROUP) for n in range(4)]
+
+        def numbered(mine: World) -> list[int]:
+            mine.device = f"d{index}"
+            return run(mine)
+
+        return numbered
+
+    actor = BOB if kind is Kind.LEFT else ALICE
+    going = commit(actor, (kind, 0 if kind is Kind.LEFT else BOB))
+    *said, gone = at_once(redis_url, *(send(index) for index in range(senders)), going)
+    ((status, seq),) = gone
+    assert status == "STORED"
+    assert sorted([seq, *(one for seqs in said for one in seqs)]) == list(range(2, senders * 4 + 3))
+    page = world.store.run(pages.page_up(GROUP, seq - 1, BOB))
+    assert isinstance(page, pages.LogPage)
+    assert ([found for found, _ in page.entries], page.end, page.more, page.role) == ([seq], seq, False, "left")
+    assert BOB not in the_fold_agrees(world)
