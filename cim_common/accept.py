@@ -94,7 +94,8 @@ class ConversationKeys:
     def __init__(self, conversation: str) -> None:
         bucket = ids.conversation_bucket(conversation)
         self.change_resp = b"".join(
-            _bulk(key.encode()) for key in (keys.overlay(conversation), keys.todo(bucket), keys.due(bucket))
+            _bulk(key.encode())
+            for key in (keys.overlay(conversation), keys.todo(bucket), keys.due(bucket), keys.members(conversation))
         )
         self.resp = b"".join(
             _bulk(key.encode())
@@ -192,7 +193,7 @@ def pack(batch: list[tuple[Append, ConversationKeys]], now_ms: int, rates: Rates
             if append.op:
                 script = _CHANGES
                 key_parts.append(known.change_resp)
-                key_count += 3
+                key_count += 4
             rest = mode + _bulk(append.op)
         arguments.append(
             _ARGUMENTS

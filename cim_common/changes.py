@@ -64,6 +64,8 @@ def refusal(change: Change) -> Code | None:
     if kind in (Kind.CREATED, Kind.RENAMED):
         if not 0 < len(change.text) <= MAX_GROUP_NAME or len(change.topic) > MAX_TOPIC:
             return Code.NAME_TOO_LONG
+        if any(unicodedata.category(character) == "Cc" for character in change.text + change.topic):
+            return Code.NAME_TOO_LONG
         if kind == Kind.CREATED and not (
             ids.is_group(change.conversation) and change.history in HISTORY and change.invite in INVITE
         ):

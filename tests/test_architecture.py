@@ -126,6 +126,7 @@ def test_keys_are_spelled_in_one_place() -> None:
         "idem:",
         "cim:servers",
         "ovl:",
+        "mem:",
         "due:",
         "sched:",
         "schend:",

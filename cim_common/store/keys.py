@@ -66,6 +66,11 @@ def overlay(conversation: str) -> str:
     return f"ovl:{_c(conversation)}:{conversation}"
 
 
+def members(conversation: str) -> str:
+    """Sorted set: the members of a group by user id; their records stand in `conv`."""
+    return f"mem:{_c(conversation)}:{conversation}"
+
+
 def recent(bucket: int) -> str:
     """Sorted set: the bucket's conversations by the counter value of their last append; member `#` is the counter."""
     return f"recent:{{c{bucket}}}"

@@ -3,19 +3,17 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from cim_common import ids
 from cim_common.ids import MAX_SEQ
 from cim_common.store import keys
 from cim_common.store.flow import Flow
 from cim_common.store.marks import marks_of
-from cim_common.store.sessions import pairs
 from cim_common.wire.limits import MAX_MEMBER_PAGE
 from cim_common.wire.messages import Member
 
 ROLES = {b"o": "owner", b"a": "admin", b"m": "member", b"b": "blocked", b"l": "left", b"x": "banned"}
 TAKING_PART = frozenset((b"o", b"a", b"m", b"b"))
 NAMES_OF_TAKING_PART = frozenset(ROLES[letter] for letter in TAKING_PART)
-
-SCAN_COUNT = 1_000
 
 
 class MemberRecord(NamedTuple):
@@ -53,33 +51,35 @@ def count(conversation: str) -> Flow[int]:
     return int(found or 0)
 
 
-def everyone(conversation: str) -> Flow[dict[int, str]]:
-    """User id -> role of all who take part, read in steps: a large group is no single reply."""
-    found: dict[int, str] = {}
-    cursor: bytes | int = 0
-    while True:
-        ((cursor, fields),) = yield [("HSCAN", keys.conv(conversation), cursor, "MATCH", "m:*", "COUNT", SCAN_COUNT)]
-        for field, record in pairs(fields):
-            member = parse(record)
-            if member is not None and record[:1] in TAKING_PART:
-                found[int(field[2:])] = member.role
-        if int(cursor) == 0:
-            return found
-
-
 def page(conversation: str, after: int, limit: int, reads: bool) -> Flow[tuple[list[Member], bool]]:
-    """Members with an id above `after`, by id, and whether there are more; `reads`: with their read marks."""
-    all_of_them = yield from everyone(conversation)
-    rest = sorted(user for user in all_of_them if user > after)
-    shown = rest[: max(1, min(limit or MAX_MEMBER_PAGE, MAX_MEMBER_PAGE))]
+    """Members with an id above `after`, by id, and whether there are more; `reads`: with their read marks.
+
+    What it costs grows with the page, not with the group.
+    """
+    most = max(1, min(limit or MAX_MEMBER_PAGE, MAX_MEMBER_PAGE))
+    rest = yield from _above(conversation, after, most + 1)
+    shown = rest[:most]
     if not shown:
         return [], False
-    names = yield [("HMGET", keys.user(user), "name", "no_receipts") for user in shown]
+    records, *names = yield [
+        ("HMGET", keys.conv(conversation), *[f"m:{user}" for user in shown]),
+        *[("HMGET", keys.user(user), "name", "no_receipts") for user in shown],
+    ]
     marks: Sequence[bytes | None] = [None] * len(shown)
     if reads:
         marks = yield [("HGET", keys.marks(user), conversation) for user in shown]
     found = [
-        Member(user, (name or b"").decode(), all_of_them[user], 0 if silent else marks_of(mark)[0])
-        for user, (name, silent), mark in zip(shown, names, marks, strict=True)
+        Member(user, (name or b"").decode(), member.role, 0 if silent else marks_of(mark)[0])
+        for user, record, (name, silent), mark in zip(shown, records, names, marks, strict=True)
+        if (member := parse(record)) is not None and member.role in NAMES_OF_TAKING_PART
     ]
     return found, len(rest) > len(shown)
+
+
+def _above(conversation: str, after: int, most: int) -> Flow[list[int]]:
+    """User ids of those who take part, the lowest first."""
+    direct = ids.direct_users(conversation)
+    if direct is not None:
+        return [user for user in sorted(set(direct)) if user > after]
+    (found,) = yield [("ZRANGE", keys.members(conversation), f"({after}", "+inf", "BYSCORE", "LIMIT", 0, most)]
+    return [int(user) for user in found]

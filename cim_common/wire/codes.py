@@ -46,7 +46,7 @@ class Code(IntEnum):
     BANNED = 1021, "They are banned there: lift the ban first."
     TOO_MANY_MEMBERS = 1022, "The group is full."
     DISSOLVED = 1023, "The group is dissolved."
-    NAME_TOO_LONG = 1024, "A group's name has 1 to 64 characters, a topic at most 256."
+    NAME_TOO_LONG = 1024, "A group's name has 1 to 64 characters, a topic at most 256, without controls."
     EXPIRED = 1025, "Retention has removed that part of the history."
     NO_SUCH_DEVICE = 1026, "You have no such device."
     NO_SUCH_SCHEDULE = 1027, "There is no such scheduled message."

@@ -20,6 +20,8 @@ USER = ids.MIN_USER_ID + 1
         (Change(GROUP, 1, 0, Kind.CREATED, "ops"), None),
         (Change(GROUP, 1, 0, Kind.CREATED, "  "), Code.NAME_TOO_LONG),
         (Change(GROUP, 1, 0, Kind.CREATED, "x" * 65), Code.NAME_TOO_LONG),
+        (Change(GROUP, 1, 0, Kind.CREATED, "o\x1bps"), Code.NAME_TOO_LONG),
+        (Change(GROUP, 1, 0, Kind.RENAMED, "ops", topic="two\nlines"), Code.NAME_TOO_LONG),
         (Change("lobby", 1, 0, Kind.CREATED, "ops"), Code.BAD_REQUEST),
         (Change(GROUP, 1, 0, Kind.CREATED, "ops", history="some"), Code.BAD_REQUEST),
         (Change(GROUP, 1, 0, Kind.TEXT, "hi"), Code.BAD_REQUEST),

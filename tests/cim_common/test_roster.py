@@ -11,7 +11,7 @@ from cim_common.store import conversations, keys, members, pages
 from cim_common.wire import codec
 from cim_common.wire.kinds import Kind
 from cim_common.wire.messages import Entry, Target
-from tests.cim_common.store.conftest import Committer, Store, committer, store  # noqa: F401 - fixtures
+from tests.cim_common.store.conftest import Committer, Store, committer, roles_in, store  # noqa: F401 - fixtures
 from tests.cim_common.store.test_changes import GROUP, NAMES, World
 
 
@@ -78,7 +78,7 @@ def fold(store: Store, roster: Roster, conversation: str, above: int) -> int:  #
 
 
 def assert_same(store: Store, roster: Roster) -> None:  # noqa: F811
-    found = store.run(members.everyone(GROUP))
+    found = roles_in(store, GROUP)
     assert {user: role for user, role in found.items() if role != "blocked"} == roster.roles
     fields = store.command("HMGET", keys.conv(GROUP), "gn", "gt", "mc", "k", "pins")
     assert (fields[0].decode(), fields[1].decode(), int(fields[2])) == (roster.name, roster.topic, len(roster.members))

@@ -24,13 +24,13 @@ from hypothesis.stateful import (
 from cim_common import accept, changes, ids
 from cim_common.accept import Append
 from cim_common.roster import Roster
-from cim_common.store import conversations, keys, marks, members, metadata, pages, sessions
+from cim_common.store import conversations, keys, marks, metadata, pages, sessions
 from cim_common.store.sessions import Session
 from cim_common.wire import codec
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
 from cim_common.wire.messages import Change, Entry
-from tests.cim_common.store.conftest import Committer, Store, now_ms
+from tests.cim_common.store.conftest import Committer, Store, now_ms, roles_in
 from tests.faults import whole
 from tests.faults.model import Answer, Asked, Fact, Model
 
@@ -372,7 +372,7 @@ class Machine(RuleBasedStateMachine):
             for _, data in page.entries:
                 roster.apply(codec.decode_entry(data))
             self.folded[conversation] = model.head
-            assert self.store.run(members.everyone(conversation)) == model.members
+            assert roles_in(self.store, conversation) == model.members
             assert roster.pins == model.pins
             if conversation == GROUP:
                 assert (roster.roles, roster.name, roster.dissolved) == (model.members, model.title, model.dissolved)

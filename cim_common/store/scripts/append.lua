@@ -4,7 +4,7 @@
 -- are nearly all.
 --
 -- KEYS  per message 5: log, conv, senders, interest, recent; then, when its mode is not 0, the idempotency
---       key; then, when it has an op, 3: overlay, todo, due. All keys of one message share a slot; on a Redis
+--       key; then, when it has an op, 4: overlay, todo, due, members. All keys of one message share a slot; on a Redis
 --       Cluster one call holds messages of one bucket only.
 -- ARGV  1 now in ms by Redis' clock (as the caller knows it)
 --       2 ms one message costs its sender in a conversation, 3 ms of such cost allowed ahead
@@ -121,6 +121,7 @@ local function attempt_of(keys, args, op, head, kind, exists)
     user = args[2], member = member_of(head[7]), kind = kind, exists = exists, start = start,
     seq = tonumber(head[2] or 0) + 1, count = tonumber(head[3] or 0), op = op, log = keys[1], conv = keys[2],
     overlay = keys[extra], todo = keys[extra + 1], due = keys[extra + 2],
+    index = keys[extra + 3],
     members = tonumber(redis.call('HGET', keys[2], 'mc') or 0), fields = {}, affected = {}, commands = {},
   }
 end
@@ -199,7 +200,7 @@ end
 
 local replies, key = {}, 1
 for arg = 7, #ARGV, 10 do
-  local width = 5 + (ARGV[arg + 8] == '0' and 0 or 1) + (ARGV[arg + 9] == '' and 0 or 3)
+  local width = 5 + (ARGV[arg + 8] == '0' and 0 or 1) + (ARGV[arg + 9] == '' and 0 or 4)
   replies[#replies + 1] = append({unpack(KEYS, key, key + width - 1)}, {unpack(ARGV, arg, arg + 9)})
   key = key + width
 end

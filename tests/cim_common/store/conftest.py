@@ -9,9 +9,10 @@ import redis
 
 from cim_common import accept, ids
 from cim_common.accept import Append, Status
-from cim_common.store import keys, metadata, scripts
+from cim_common.store import keys, members, metadata, scripts
 from cim_common.store.commit import GroupCommit
 from cim_common.store.flow import Command, Flow, StoreError, T, drive
+from cim_common.store.sessions import pairs
 from cim_common.wire import codec
 
 ALICE = ids.MIN_USER_ID + 5
@@ -104,6 +105,20 @@ class Committer:
                 if concerned and concerned[0].status is Status.CREATE:
                     self.group.created(concerned, bool(outcome))
         return [(append.status.name, append.seq, append.code) for append in appends]
+
+
+def roles_in(store: Store, conversation: str) -> dict[int, str]:
+    """User id -> role of all who take part, by their records; the index of a group's members says the same."""
+    fields = dict(pairs(store.command("HGETALL", keys.conv(conversation))))
+    standing = {int(field[2:]): members.parse(record) for field, record in fields.items() if field[:2] == b"m:"}
+    found = {
+        user: member.role
+        for user, member in standing.items()
+        if member is not None and member.role in members.NAMES_OF_TAKING_PART
+    }
+    if ids.is_group(conversation):
+        assert {int(user) for user in store.command("ZRANGE", keys.members(conversation), 0, -1)} == set(found)
+    return found
 
 
 def now_ms() -> int:

@@ -374,6 +374,20 @@ def test_what_is_refused_has_written_nothing_but_the_refusal(world: World) -> No
     assert everything() == before
 
 
+def test_what_one_may_not_read_cannot_be_changed_either(world: World) -> None:
+    before = world.say(BOB, "before")
+    world.change(ALICE, Kind.JOINED, targets=(DAVE,))
+    assert world.change(DAVE, Kind.REACTION, ref=before, text="+1") == -Code.NO_SUCH_MESSAGE
+    assert world.change(CAROL, Kind.REACTION, ref=before, text="+1") > 0
+
+
+def test_members_come_in_pages_by_id(world: World) -> None:
+    first, more = world.store.run(members.page(GROUP, 0, 2, False))
+    assert ([member.user for member in first], more) == ([ALICE, BOB], True)
+    rest, more = world.store.run(members.page(GROUP, BOB, 2, False))
+    assert ([member.user for member in rest], more) == ([CAROL], False)
+
+
 def test_history_by_time(world: World) -> None:
     for at in (100, 200, 300):
         append = world.append(ALICE, None, f"at {at}", GROUP)

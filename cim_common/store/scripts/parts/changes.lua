@@ -28,7 +28,11 @@ local function set(a, field, value)
   a.fields[#a.fields + 1] = value
 end
 
+-- Also into the index of a group's members by id.
 local function set_member(a, user, member)
+  if a.kind ~= 'd' then
+    a.commands[#a.commands + 1] = rank(member) > 0 and {'ZADD', a.index, user, user} or {'ZREM', a.index, user}
+  end
   set(a, 'm:' .. user, record_of(member))
   a.affected[#a.affected + 1] = user
 end
@@ -48,9 +52,10 @@ local function base_for(a, user)
   return a.count - tonumber(redis.call('HGET', a.conv, 'o:' .. user) or 0)
 end
 
--- What an edit, a recall or a reaction concerns; nil when it is gone, no text, or recalled.
+-- What an edit, a recall or a reaction concerns; nil when it is gone, no text, recalled, or not for the sender to read.
 local function text_at(a)
   if a.op.ref < 1 or a.op.ref >= a.seq then return nil end
+  if a.kind == 'g' and not may_read(a.member, a.op.ref) then return nil end
   local entry = entry_at(a.log, a.op.ref)
   if not entry or not is_text(entry.t) then return nil end
   local state = redis.call('HGET', a.overlay, string.format('%.0f', a.op.ref))

@@ -47,3 +47,10 @@ local function spans_of(spans)
   end
   return found
 end
+
+local function may_read(member, seq)
+  for _, span in ipairs(spans_of(member.spans)) do
+    if seq >= span[1] and seq <= span[2] then return true end
+  end
+  return false
+end
