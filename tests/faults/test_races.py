@@ -10,12 +10,12 @@ import redis
 from cim_common import accept
 from cim_common.accept import Append
 from cim_common.roster import Roster
-from cim_common.store import conversations, keys, marks, members, pages
+from cim_common.store import conversations, keys, marks, pages
 from cim_common.wire import codec
 from cim_common.wire.kinds import Kind
 from cim_common.wire.messages import Change
 from tests.cim_common.store import test_changes
-from tests.cim_common.store.conftest import Committer, Store, committer, now_ms, store  # noqa: F401 - fixtures
+from tests.cim_common.store.conftest import Committer, Store, committer, now_ms, roles_in, store  # noqa: F401 - fixtures
 from tests.cim_common.store.test_changes import ALICE, BOB, CAROL, DAVE, DIRECT, GROUP, NAMES
 from tests.faults import whole
 
@@ -159,7 +159,7 @@ def the_fold_agrees(world: World) -> dict[int, str]:
         for _, data in page.entries:
             roster.apply(codec.decode_entry(data))
         above, more = page.end, page.more
-    assert world.store.run(members.everyone(GROUP)) == roster.roles
+    assert roles_in(world.store, GROUP) == roster.roles
     assert roster.dissolved or list(roster.roles.values()).count("owner") == 1
     assert whole.faults(client_of(world)) == []
     return roster.roles
