@@ -3,90 +3,19 @@
 Not part of the suite: these take minutes. What must hold whatever the speed is asserted on the way.
 """
 
-import itertools
 import os
-import selectors
-import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import trio
 
 from cim_client import Client
-from cim_common.tokens import ConnectClaims
-from cim_common.wire import NEED_DATA, Connection, Limits, Role
-from cim_common.wire import messages as m
-from tests.faults.bulk import Filling, Meter, User, memory_mb
+from tests.faults.bulk import Filling, Meter, memory_mb
+from tests.faults.crowd import TEXT, Crowd, send_all
 from tests.system.cluster import Cluster
-from tests.system.people import person
-
-TEXT = "x" * 100
-
-
-class Crowd:
-    """Many v2 connections of one process, each live in one conversation, counting the entries pushed to it."""
-
-    def __init__(
-        self, cluster: Cluster, filling: Filling, users: list[User], conversation: str, cursor: int = 0
-    ) -> None:
-        self._selector = selectors.DefaultSelector()
-        self.got: dict[socket.socket, int] = {}
-        self._live = 0
-        servers = [server["tcp"] for server in cluster.ready["servers"]]
-        for user, where in zip(users, itertools.cycle(servers), strict=False):
-            host, _, port = where.rpartition(":")
-            sock = socket.create_connection((host, int(port)), 10)
-            connection = Connection(Role.CLIENT, Limits())
-            token = filling.tokens.connect(ConnectClaims(user.id, user.name, "crowd", 1))
-            sock.sendall(connection.send(m.Login(token, "crowd")))
-            sock.setblocking(False)
-            self._selector.register(sock, selectors.EVENT_READ, connection)
-            self.got[sock] = 0
-            self.poll(0)
-        self._conversation = conversation
-        self.until(lambda: self._logged_in == len(users), 60)
-        for key in list(self._selector.get_map().values()):
-            key.fileobj.sendall(key.data.send(m.Sync(conversation, cursor, 0)))  # type: ignore[union-attr]
-        self.until(lambda: self._live == len(users), 120)
-
-    _logged_in = 0
-    _pinged = 0.0
-
-    def poll(self, timeout_s: float) -> None:
-        if self._live and time.monotonic() - self._pinged > 8:
-            self._pinged = time.monotonic()
-            for key in list(self._selector.get_map().values()):
-                key.fileobj.sendall(key.data.send(m.Ping()))  # type: ignore[union-attr]
-        for key, _ in self._selector.select(timeout_s):
-            sock, connection = key.fileobj, key.data
-            assert isinstance(sock, socket.socket)
-            data = sock.recv(65_536)
-            assert data, "closed"
-            connection.receive_data(data)
-            while (event := connection.next_event()) is not NEED_DATA:
-                assert not isinstance(event, m.Close), event
-                if isinstance(event, m.Push):
-                    self.got[sock] += len(event.entries)
-                elif isinstance(event, m.LoginOk):
-                    self._logged_in += 1
-                elif isinstance(event, m.Page):
-                    if event.live:
-                        self._live += 1
-                    else:
-                        sock.sendall(connection.send(m.Sync(self._conversation, event.end, event.incarnation)))
-
-    def until(self, condition: Callable[[], bool], timeout_s: float) -> None:
-        deadline = time.monotonic() + timeout_s
-        while not condition():
-            assert time.monotonic() < deadline, (self._logged_in, self._live, sum(self.got.values()))
-            self.poll(0.05)
-
-    def close(self) -> None:
-        for sock in self.got:
-            sock.close()
+from tests.system.people import on_two_servers, person
 
 
 async def group(cluster: Cluster) -> None:
@@ -289,7 +218,7 @@ async def delivery(cluster: Cluster) -> None:
         meter = Meter(cluster)
         each = 60
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_send_all, cluster, filling, users[:16], made, each)
+            nursery.start_soon(send_all, cluster, filling, users[:16], made, each)
             total = 16 * each
             await trio.to_thread.run_sync(
                 crowd.until, lambda: min(crowd.got.values()) >= total - (16 * each // 16), 120
@@ -299,38 +228,33 @@ async def delivery(cluster: Cluster) -> None:
     crowd.close()
 
 
-async def _send_all(cluster: Cluster, filling: Filling, users: list[User], conversation: str, each: int) -> None:
-    servers = itertools.cycle([server["tcp"] for server in cluster.ready["servers"]])
+async def costs(cluster: Cluster, count: int = 2_000) -> None:
+    """What a message between two servers costs Redis, one at a time and many in flight."""
+    filling = Filling(cluster)
+    async with person(cluster, "ann") as ann, person(cluster, "bob") as bob:
+        await on_two_servers(cluster, ann, bob)
+        large = filling.group(filling.user("ann"), "g", [filling.user("bob"), *filling.users("m", 498)])
+        direct = (await ann.send("bob", TEXT)).conversation
+        await taken(bob, 1)
+        for what, to in (("direct", direct), ("group of 500", large)):
+            await ann.send(to, TEXT)
+            await taken(bob, 1)
+            for at_once in (1, 32):
+                meter = Meter(cluster)
+                limit = trio.CapacityLimiter(at_once)
 
-    async def one(user: User) -> None:
-        host, _, port = next(servers).rpartition(":")
-        stream = await trio.open_tcp_stream(host, int(port))
-        connection = Connection(Role.CLIENT, Limits())
-        token = filling.tokens.connect(ConnectClaims(user.id, user.name, "sender", 1))
-        await stream.send_all(connection.send(m.Login(token, "sender")))
-        answered = 0
-        sent = 0
-        while answered < each:
-            event = connection.next_event()
-            if event is NEED_DATA:
-                connection.receive_data(await stream.receive_some(65_536))
-            elif isinstance(event, m.LoginOk):
-                sent += 1
-                await stream.send_all(connection.send(m.Send(conversation, sent, 0, TEXT)))
-            elif isinstance(event, m.Ack):
-                answered += 1
-                if sent < each:
-                    sent += 1
-                    await stream.send_all(connection.send(m.Send(conversation, sent, 0, TEXT)))
-            else:
-                raise AssertionError(event)
+                async def one(to: str = to, limit: trio.CapacityLimiter = limit) -> None:
+                    async with limit:
+                        await ann.send(to, TEXT)
 
-    async with trio.open_nursery() as nursery:
-        for user in users:
-            nursery.start_soon(one, user)
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(taken, bob, count)
+                    for _ in range(count):
+                        nursery.start_soon(one)
+                meter.report(f"{count} to a {what}, {at_once} in flight", count)
 
 
-SCENARIOS = {f.__name__: f for f in (group, many, million, missed, slow, delivery)}
+SCENARIOS = {f.__name__: f for f in (group, many, million, missed, slow, delivery, costs)}
 
 
 def main(name: str) -> None:
