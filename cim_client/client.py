@@ -287,7 +287,7 @@ class Client:
         return await self._account.presence(name)
 
     async def set_receipts(self, on: bool) -> None:
-        """Whether others see what one has read, and one sees it of others."""
+        """Whether others see what one has read, and what one's devices have shown."""
         await self._conversing.set("", "receipts", on)
 
     async def set_last_seen(self, on: bool) -> None:
