@@ -60,6 +60,7 @@ class Account:
     async def reschedule(self, schedule: str, text: str | None, in_s: float | None, at: datetime | None) -> Scheduled:
         waiting = next((waiting for waiting in await self.scheduled() if waiting.id == schedule), None)
         if waiting is None:
+            await self.cancel(schedule)  # nothing waits under that id: this says what became of it
             raise Refused(Code.NO_SUCH_SCHEDULE)
         at_ms = round(waiting.at.timestamp() * 1000)
         if in_s is not None or at is not None:

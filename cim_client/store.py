@@ -247,7 +247,7 @@ def open_store(data_dir: str | os.PathLike[str] | None, route: str, name: str) -
     if data_dir is None:
         return MemoryStore()
     account = hashlib.sha256(f"{route}\0{name}".encode()).hexdigest()[:16]
-    folder = Path(data_dir) / account
+    folder = Path(data_dir).expanduser() / account
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for index in range(MAX_DEVICES):
         lock = _try_lock(folder / f"device-{index}.lock")

@@ -72,6 +72,12 @@ def test_files_are_the_users_own(tmp_path: Path) -> None:
             assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+def test_a_folder_may_begin_with_ones_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with opened(Path("~/cim")):
+        assert list((tmp_path / "cim").rglob("*.db"))
+
+
 def test_a_newer_file_is_refused(tmp_path: Path) -> None:
     opened(tmp_path).close()
     (file,) = tmp_path.rglob("*.db")

@@ -134,9 +134,14 @@ async def test_as_programs_use_it(cluster: Cluster) -> None:
                 assert (message.sender, message.text) == ("olga", "sooner")
                 break
         assert await olga.scheduled() == []
-        with pytest.raises(Refused) as refused:
-            await olga.cancel(moved.id)
-        assert (refused.value.code, refused.value.seq) == (Code.ALREADY_SENT, message.seq)
+        for too_late in (olga.cancel(moved.id), olga.reschedule(moved.id, text="later")):
+            with pytest.raises(Refused) as refused:
+                await too_late
+            assert (refused.value.code, refused.value.seq) == (Code.ALREADY_SENT, message.seq)
+        for unknown in ("unknown", long[1].id):
+            with pytest.raises(Refused) as refused:
+                await olga.reschedule(unknown, text="later")
+            assert refused.value.code == Code.NO_SUCH_SCHEDULE
 
 
 def test_sent_at_its_time_though_its_owner_is_away(cluster: Cluster) -> None:
