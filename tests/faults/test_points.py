@@ -29,6 +29,8 @@ from tests.system.raw import Raw, call
 
 PAUSE_S = 0.05
 SETTLE_S = 20.0
+LOGIN_AGAIN_S = 0.5
+"""Route limits the logins of an account."""
 
 
 class Points:
@@ -142,7 +144,7 @@ class Pair:
                     places[name] = [f"{place.host}:{place.port}"]
                     if places[name] != taken:
                         return place
-                    await trio.sleep(0.05)  # route has yet to learn of a server that has just started
+                    await trio.sleep(LOGIN_AGAIN_S)  # route has yet to learn of a server that has just started
 
         self._patch.setattr(RouteApi, "login", elsewhere)
 
@@ -335,9 +337,11 @@ class Kick:
             try:
                 raw = Raw(self.points.route, name, "d1", [apart_from])
             except OSError:
-                return None  # sent to a server that has just died
+                time.sleep(LOGIN_AGAIN_S)  # sent to a server that has just died
+                return None
             if raw.server == apart_from:
                 raw.close()
+                time.sleep(LOGIN_AGAIN_S)
                 return None
             return raw.log_in()
 
