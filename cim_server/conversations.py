@@ -254,7 +254,7 @@ class Conversations:
         if conversation.suspended:
             conversation.waiting.append((channel, cursor))
             return
-        page, common = answer if type(answer) is tuple else (answer, 0)
+        page, common = answer if type(answer) is tuple else (answer, ids.MAX_SEQ)
         if not isinstance(page, LogPage):
             code = page.code if isinstance(page, NotReadable) else Code.NO_SUCH_CONVERSATION
             if page is not None and not isinstance(page, NotReadable):
@@ -269,10 +269,9 @@ class Conversations:
 
     def _made_of(self, conversation: Conversation, cursor: Cursor, page: LogPage, common: int) -> Page:
         conversation.incarnation = page.incarnation
-        other = cursor.incarnation not in (0, page.incarnation)
-        if other or cursor.seq > page.head:
-            at = min(cursor.seq, common if other else page.head)
-            return Page(at, page.head, False, rewound=True)
+        good_to = min(page.head, common)
+        if cursor.seq > good_to:
+            return Page(good_to, page.head, False, rewound=True)
         if page.role in ("left", "banned") and not page.more:
             return Page(page.end, page.head, False, page.entries, page.gaps, left=True)
         entries, end = page.entries, page.end
@@ -490,9 +489,9 @@ class Conversations:
 
 
 def _page_above(conversation: str, cursor: Cursor, user: int) -> Flow[tuple[LogPage | NotReadable | None, int]]:
-    """The page a SYNC asks for, and up to where a cursor of another incarnation is good in this one."""
+    """The page a SYNC asks for, and up to where a cursor of its incarnation is good in this one."""
     page = yield from pages.page_up(conversation, cursor.seq, user)
-    common = 0
+    common = ids.MAX_SEQ
     if isinstance(page, LogPage) and cursor.incarnation not in (0, page.incarnation):
         common = yield from incarnations.common_end(conversation, cursor.incarnation)
     return page, common

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cim_common.ids import MAX_SEQ
 from cim_common.store.flow import StoreUnavailable
 from cim_common.store.interest import Taken
 from cim_common.wire.codes import Code
@@ -64,7 +65,7 @@ def test_an_older_copy_sends_everyone_back_to_where_both_are_the_same(world: Res
     assert peer.answers[-1] == Page(6, 6, False, rewound=True)
     world.link.answer("page_up", page(12, *range(7, 13)))
     world.all.sync(peer, "lobby", 6, 8)  # type: ignore[arg-type]
-    world.link.answer("_page_above", (page(12, *range(7, 13))._replace(incarnation=8), 0))
+    world.link.answer("_page_above", (page(12, *range(7, 13))._replace(incarnation=8), MAX_SEQ))
     assert peer.answers[-1] == Page(12, 12, True, [(seq, entry(seq)) for seq in range(7, 13)])
     world.apply(13)
     assert peer.seqs == [13]
@@ -95,10 +96,10 @@ def test_a_page_read_before_is_read_again(world: Resumed) -> None:
     (_, old_page), *_ = world.link.asked
     world.link.asked.clear()
     world.start_anew()
-    old_page((page(9, 5, 6, 7, 8, 9), 0))
+    old_page((page(9, 5, 6, 7, 8, 9), MAX_SEQ))
     assert peer.answers == []
     world.taken(7, 8, 5)
-    world.link.answer("_page_above", (page(7, 5, 6, 7)._replace(incarnation=8), 0))
+    world.link.answer("_page_above", (page(7, 5, 6, 7)._replace(incarnation=8), MAX_SEQ))
     assert [seq for seq, _ in peer.answers[-1].entries] == [5, 6, 7]
 
 
@@ -139,3 +140,11 @@ def test_interest_is_taken_again_without_holding_anything_up(world: Resumed) -> 
     assert len(peer.answers) == 1
     world.link.answer("page_up", page(11, 11))
     assert peer.seqs == [10, 11]
+
+
+def test_a_cursor_of_an_older_incarnation_that_is_good_goes_on(world: Resumed) -> None:
+    world.live(9)
+    peer = Peer(2)
+    world.all.sync(peer, "lobby", 5, 3)  # type: ignore[arg-type]
+    world.link.answer("_page_above", (page(9, 6, 7, 8, 9), 5))
+    assert peer.answers == [Page(9, 9, True, [(seq, entry(seq)) for seq in (6, 7, 8, 9)])]

@@ -17,6 +17,7 @@ from cim_common.accept import Append, Rates, Status
 from cim_common.store import accounts, conversations, keys
 from cim_common.store.commit import MAX_BATCH, GroupCommit
 from cim_common.store.flow import Command, Flow, StoreError
+from cim_common.store.incarnations import start_of
 from cim_common.store.scripts import SCRIPTS
 from cim_common.tokens import Tokens
 from cim_common.wire import codec
@@ -45,6 +46,8 @@ class Filling:
         self._connection.connect()
         self._execute([("SCRIPT", "LOAD", script.source) for script in SCRIPTS])
         self._group = GroupCommit(None, lambda ref: False, UNLIMITED)
+        self._start = start_of(self._execute([("INFO", "server")])[0])
+        self._group.connected(self._start)
         self._numbers: dict[tuple[int, str], int] = {}
         self.tokens = Tokens(read_secret(cluster.folder / "data" / "secret"))
 
@@ -71,7 +74,9 @@ class Filling:
     def directs(self, pairs: Iterable[tuple[User, User]]) -> list[str]:
         found = [ids.direct(one.id, other.id) for one, other in pairs]
         for part in _parts(found):
-            assert all(self.run([conversations.open_direct(conversation, _now_ms()) for conversation in part]))
+            assert all(
+                self.run([conversations.open_direct(conversation, _now_ms(), self._start) for conversation in part])
+            )
         return found
 
     def group(self, owner: User, name: str, members: Sequence[User]) -> str:
