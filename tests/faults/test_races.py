@@ -10,8 +10,10 @@ import redis
 from cim_common import accept
 from cim_common.accept import Append
 from cim_common.roster import Roster
-from cim_common.store import conversations, keys, marks, pages
+from cim_common.store import conversations, interest, keys, marks, pages, sessions
+from cim_common.store.sessions import Session
 from cim_common.wire import codec
+from cim_common.wire.doorbell_pb2 import Doorbell
 from cim_common.wire.kinds import Kind
 from cim_common.wire.messages import Change
 from tests.cim_common.store import test_changes
@@ -244,6 +246,70 @@ def test_two_devices_read_on(world: World, redis_url: str, _: int) -> None:
     listed, _, _ = world.store.run(conversations.list_since(BOB, "d1", 0))
     (group,) = [item for item in listed if item.id == GROUP]
     assert (group.read, group.unread) == (26, sum(1 for n in range(30) if n + 2 > 26 and n % 3))
+
+
+@pytest.mark.parametrize("_", ROUNDS)
+def test_two_devices_advance_their_cursors(world: World, redis_url: str, _: int) -> None:
+    """Each device has its own, forward only; a session that has lost its device moves none (I15)."""
+    sessions_of = {device: Session("s1:e1", f"{device}-now") for device in ("d1", "d2")}
+    for device, session in sessions_of.items():
+        world.store.run(sessions.claim(BOB, "bob", device, session, False, 1))
+
+    def show(device: str, session: Session, *seqs: int) -> Callable[[World], Any]:
+        return lambda mine: [
+            mine.store.run(sessions.move_cursors(BOB, device, session, False, {GROUP: seq, DIRECT: seq}))
+            for seq in seqs
+        ]
+
+    outcomes = at_once(
+        redis_url,
+        show("d1", sessions_of["d1"], *range(1, 30)),
+        show("d1", sessions_of["d1"], *range(40, 10, -3)),
+        show("d2", sessions_of["d2"], 5, 7, 6),
+        show("d2", Session("s2:e2", "d2-before"), *range(90, 99)),
+    )
+    assert [set(moved) for moved in outcomes] == [{True}, {True}, {True}, {False}]
+    for device, seq in (("d1", b"40"), ("d2", b"7")):
+        assert world.store.command("HVALS", keys.cursors(BOB, device)) == [seq, seq]
+
+
+@pytest.mark.parametrize("_", ROUNDS)
+def test_interest_dropped_and_taken_again_while_others_send(world: World, redis_url: str, _: int) -> None:
+    """From the answer to a take on, until that interest is dropped, everything appended rings (I12).
+
+    The drop of an older interest may come after the next one was taken, and takes nothing from it.
+    """
+    server = "s9:e9"
+    world.store.command("XADD", keys.push(server), "*", "d", "")
+    covered: list[tuple[int, int]] = []
+
+    def come_and_go(mine: World) -> None:
+        for generation in range(1, 40):
+            taken = mine.store.run(interest.take(GROUP, server, generation))
+            mine.store.run(interest.drop(GROUP, server, generation - 1))
+            (last,) = mine.store.run(conversations.heads([GROUP]))
+            covered.append((taken.head, last))
+            if generation % 2:
+                mine.store.run(interest.drop(GROUP, server, generation))
+
+    def send(mine: World) -> None:
+        for n in range(150):
+            assert mine.say(ALICE, f"text {n}") > 0
+            bells = mine.committer.group.doorbells()
+            if bells is not None:
+                mine.store.connection.send_packed_command([bells[0]])
+                for _ in range(bells[1]):
+                    mine.store.connection.read_response()
+
+    at_once(redis_url, come_and_go, send)
+    rung = {
+        ring.seq
+        for _, fields in world.store.command("XRANGE", keys.push(server), "-", "+")
+        for ring in Doorbell.FromString(fields[1]).rings
+    }
+    wanted = {seq for above, last in covered for seq in range(above + 1, last + 1)}
+    assert wanted
+    assert wanted <= rung
 
 
 @pytest.mark.parametrize("kind", [Kind.LEFT, Kind.KICKED])
