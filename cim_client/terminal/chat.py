@@ -37,7 +37,7 @@ HISTORY_LINES = 20
 MAX_ONLINE_SHOWN = 200
 
 MAX_PEERS = 1_000
-"""Names kept of the other side of private conversations, for one's own messages from other devices."""
+"""Names kept of groups, and of the other side of private conversations for one's own messages from other devices."""
 
 MAX_QUERIES = 4
 """Commands that wait for an answer at the same time."""
@@ -180,7 +180,8 @@ class Session:
     def _received(self, message: Message) -> list[Line]:
         if message.conversation == ids.LOBBY:
             return self._screen.received(message, None)
-        return self._screen.received(message, self._peers.get(message.conversation, "(private)"))
+        unnamed = "(group)" if ids.is_group(message.conversation) else "(private)"
+        return self._screen.received(message, self._peers.get(message.conversation, unnamed))
 
     def _address(self, to: str | None) -> str:
         """What the SDK calls the recipient. No name is all digits, so digits are a user id."""

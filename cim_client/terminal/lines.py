@@ -28,12 +28,14 @@ STORED = ("mark.ok", "✓")
 """The mark of a message that stands in the log."""
 
 
-def received(message: Message, private: bool, now: float, width: int | None) -> list[Line]:
-    """A message of someone else."""
+def received(message: Message, to: str | None, now: float, width: int | None) -> list[Line]:
+    """A message of someone else; `to` says to whom, when not to everyone: "me", or the name of a group."""
     name = ("~" if message.unverified else "") + shown_name(message.sender)
-    head: Line = [("time", clock(message.time_ms / 1000, now) + " "), ("name", _short(name, width))]
-    if private:
-        head.append(("private", " → me"))
+    sender = _short(name, width)
+    head: Line = [("time", clock(message.time_ms / 1000, now) + " "), ("name", sender)]
+    if to is not None:
+        rest = None if width is None else width - cells(sender)
+        head.append(("private", " → " + _short(shown_name(to), rest)))
     return _with_text(head, message.text, width)
 
 

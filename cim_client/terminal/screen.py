@@ -14,6 +14,7 @@ from cim_client.terminal import lines
 from cim_client.terminal.lines import STORED, Line
 from cim_client.terminal.sanitize import one_line, shown_name
 from cim_client.types import Message
+from cim_common import ids
 
 MAX_PENDING = 256
 """Own messages under way; more are not taken from the user until some are settled."""
@@ -72,10 +73,14 @@ class Screen:
         return len(self._pending)
 
     def received(self, message: Message, peer: str | None) -> list[Line]:
-        """A message from the log, private if there is a `peer`; one's own comes from another device or is history."""
+        """A message from the log; one's own comes from another device or is history.
+
+        `peer`: the other side of a private conversation or the name of a group; None for the lobby.
+        """
         if message.sender_id == self.user_id:
             return lines.own(message.text, peer, message.time_ms / 1000, self._now(), self._width(), STORED)
-        return lines.received(message, peer is not None, self._now(), self._width())
+        to = peer if peer is None or ids.is_group(message.conversation) else "me"
+        return lines.received(message, to, self._now(), self._width())
 
     def sending(self, text: str, to: str | None) -> int:
         """A message was typed: it is pending from now on. The answer names it until it has an id."""

@@ -17,13 +17,14 @@ def message(sender: str, text: str, unverified: bool = False) -> Message:
     return Message("lobby", 1, sender, 7, text, "7:d:1", int(NOON * 1000), unverified)
 
 
-def rows(said: Message, private: bool = False, width: int | None = None) -> list[str]:
-    return [plain(line) for line in received(said, private, NOON, width)]
+def rows(said: Message, to: str | None = None, width: int | None = None) -> list[str]:
+    return [plain(line) for line in received(said, to, NOON, width)]
 
 
 def test_senders() -> None:
     assert rows(message("bob", "hi")) == ["12:00 bob: hi"]
-    assert rows(message("bob", "hi"), private=True) == ["12:00 bob → me: hi"]
+    assert rows(message("bob", "hi"), to="me") == ["12:00 bob → me: hi"]
+    assert rows(message("bob", "hi"), to="ops") == ["12:00 bob → ops: hi"]
     assert rows(message("bob", "hi", unverified=True)) == ["12:00 ~bob: hi"]
 
 
@@ -78,4 +79,4 @@ def test_folding_prefers_blanks() -> None:
 @pytest.mark.parametrize("width", [32, 40, 60])
 def test_a_long_name_never_fills_a_row(width: int) -> None:
     for name in ("x" * 64, "漢" * 64):
-        assert all(wcswidth(row) <= width for row in rows(message(name, "hello there, how are you"), True, width))
+        assert all(wcswidth(row) <= width for row in rows(message(name, "hello there, how are you"), "me", width))

@@ -45,7 +45,7 @@ def shown(sender: str, text: str) -> tuple[Emulator, list[str]]:
     """What the emulator looks like after the message, and the rows that were meant."""
     now = time.time()
     message = Message("lobby", 1, sender, 7, text, "7:d:1", int(now * 1000), False)
-    rows = [lines.plain(line) for line in lines.received(message, private=False, now=now, width=COLUMNS)]
+    rows = [lines.plain(line) for line in lines.received(message, to=None, now=now, width=COLUMNS)]
     screen = Emulator()
     pyte.Stream(screen).feed("".join(row + "\r\n" for row in rows))
     return screen, rows

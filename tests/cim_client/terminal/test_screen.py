@@ -3,6 +3,7 @@
 from cim_client.terminal.lines import plain
 from cim_client.terminal.screen import MAX_EARLY, MAX_PENDING_ROWS, Connection, Screen, Settlement
 from cim_client.types import Message
+from cim_common import ids
 
 
 class Clock:
@@ -53,6 +54,25 @@ def test_own_messages_of_other_devices() -> None:
     said = Message("lobby", 1, "alice", 5, "from my phone", "5:e:1", int(Clock.now * 1000), False)
     assert texts(screen.received(said, None)) == ["me: from my phone  ✓"]
     assert texts(screen.received(said, "bob")) == ["me → bob: from my phone  ✓"]
+
+
+def test_what_is_said_in_a_group_is_not_taken_for_private() -> None:
+    screen = Screen("alice", 5, now=Clock())
+    for conversation, peer, shown in (
+        ("lobby", None, "bob: hi"),
+        (ids.direct(2**31 + 5, 2**31 + 7), "bob", "bob → me: hi"),
+        (ids.new_group(), "ops", "bob → ops: hi"),
+    ):
+        said = Message(conversation, 1, "bob", 7, "hi", "7:e:1", int(Clock.now * 1000), False)
+        assert texts(screen.received(said, peer)) == [shown]
+
+
+def test_long_names_leave_room_for_the_text() -> None:
+    screen = Screen("alice", 5, lambda: 80, now=Clock())
+    said = Message(ids.new_group(), 1, "b" * 32, 7, "hi", "7:e:1", int(Clock.now * 1000), False)
+    (line,) = screen.received(said, "o" * 64)
+    assert len(plain(line)) < 80
+    assert plain(line).endswith("…: hi")
 
 
 def test_settlements_of_an_earlier_run_are_bounded() -> None:
