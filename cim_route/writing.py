@@ -20,6 +20,8 @@ WITHIN_S = 8.0
 OWN_TRIES = 2
 """With a key of our own we may ask again what became of an entry: it cannot be stored twice."""
 
+KEY_REUSED = "That Idempotency-Key was used with other content."
+
 
 class KeyHeader(BaseModel):
     model_config = ConfigDict(populate_by_name=True)
@@ -120,4 +122,5 @@ def write(parts: Parts, sender: Account, conversation: str, body: Body, key: Key
         except Refused as refused:
             tries -= 1
             if refused.code != Code.OUTCOME_UNKNOWN or tries <= 0:
-                raise Problem(refused.code, after_s=refused.after_s) from refused
+                detail = KEY_REUSED if refused.code == Code.ID_REUSED else ""
+                raise Problem(refused.code, detail, after_s=refused.after_s) from refused

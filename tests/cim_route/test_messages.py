@@ -124,6 +124,12 @@ def test_a_refusal_is_told(route: Route, refused: Refused, status: int, retry: s
     assert len(route.acceptor.sent) == 1
 
 
+def test_a_key_used_again_for_something_else_is_called_by_its_name(route: Route) -> None:
+    route.acceptor.refusals.append(Refused(Code.ID_REUSED))
+    answer = send(route, {**route.bearer("alice"), "Idempotency-Key": "k"}, to="lobby", text="x")
+    assert answer.json["detail"] == "That Idempotency-Key was used with other content."
+
+
 def test_an_unknown_outcome_is_asked_again_under_the_same_key(route: Route) -> None:
     route.acceptor.refusals.append(Refused(Code.OUTCOME_UNKNOWN, 1.0))
     answer = send(route, route.bearer("alice"), to="lobby", text="x")
