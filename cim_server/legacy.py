@@ -23,7 +23,8 @@ from cim_common.wire import codec, legacy
 from cim_common.wire.codes import Code
 from cim_common.wire.messages import Entry, Failed, LegacyLogin, LegacyMessage, LegacyOffline, LegacyPing
 from cim_server.channel import Channel
-from cim_server.conversations import Conversation, Conversations, Page
+from cim_server.conversation import Conversation, Page
+from cim_server.conversations import Conversations
 from cim_server.http import Request, Response
 from cim_server.pump import Pump
 from cim_server.redis_link import RedisLink

@@ -42,7 +42,8 @@ from cim_server.answers import RETRY_MS, Part, fail
 from cim_server.budgets import Budgets
 from cim_server.channel import Channel, Door
 from cim_server.commit import CommitWorker
-from cim_server.conversations import Conversation, Conversations, Page
+from cim_server.conversation import Conversation, Page
+from cim_server.conversations import Conversations
 from cim_server.pump import Pump
 from cim_server.redis_link import RedisLink
 from cim_server.sessions import MAX_CONVERSATIONS, Session, Sessions

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from cim_common.store import incarnations
-from cim_server.conversations import Conversation, Conversations
+from cim_server.conversation import Conversation
+from cim_server.conversations import Conversations
 from cim_server.redis_link import RedisLink
 
 AT_ONCE = 500

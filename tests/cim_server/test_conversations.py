@@ -11,7 +11,9 @@ from cim_common.wire import NEED_DATA, Connection, Limits, Role, codec
 from cim_common.wire import messages as m
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
-from cim_server.conversations import GAP_S, LINGER_S, Conversations, Page
+from cim_server.conversation import Page
+from cim_server.conversations import LINGER_S, Conversations
+from cim_server.delivery import GAP_S
 from cim_server.pump import Pump
 
 

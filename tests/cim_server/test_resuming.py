@@ -9,7 +9,7 @@ from cim_common.ids import MAX_SEQ
 from cim_common.store.flow import StoreUnavailable
 from cim_common.store.interest import Taken
 from cim_common.wire.codes import Code
-from cim_server.conversations import Page
+from cim_server.conversation import Page
 from cim_server.pump import Pump
 from cim_server.resuming import AGAIN_S, Resuming
 from tests.cim_server.test_conversations import Peer, World, entry, page

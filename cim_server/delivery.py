@@ -1,0 +1,155 @@
+"""Delivery: entries of a log to the connections live in it, in the order of the log (I10).
+
+Entries come from the own commits, from the push stream and from the log, in any order; `take` lets them through one
+by one. A gap is given a moment to close by itself, then the log is read. An entry that takes somebody out ends that
+user's live connections at that very point (I20).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from cim_common.roster import taken_out
+from cim_common.store import members, pages
+from cim_common.store.pages import LogPage
+from cim_common.wire import codec
+from cim_common.wire.kinds import REMOVALS, Kind
+from cim_common.wire.messages import Head
+from cim_server.channel import Channel
+from cim_server.conversation import Conversation, Early, Page
+from cim_server.pump import Pump
+from cim_server.redis_link import RedisLink
+from cim_server.syncing import RETRY_MS, Syncing
+
+GAP_S = 0.05
+"""How long an entry waits for the one before it until the log is read (I10)."""
+
+MAX_EARLY = 1_000
+"""Entries of one conversation held behind a gap; beyond that they are left to the log."""
+
+LegacyDelivery = Callable[[Channel, str, int, bytes], None]
+"""Hand one entry to a legacy channel: channel, conversation, seq, encoded Entry."""
+
+
+class Delivery:
+    """Applies entries and writes them to channels."""
+
+    def __init__(self, pump: Pump, link: RedisLink, syncing: Syncing, deliver_legacy: LegacyDelivery) -> None:
+        self._pump = pump
+        self._link = link
+        self._syncing = syncing
+        self._legacy = deliver_legacy
+
+    def take(self, conversation: Conversation, seq: int, entry: bytes, kind: int, origin: Channel | None) -> None:
+        """Deliver an entry here, in its turn (I10). An empty entry is only known to exist."""
+        if conversation.held and not conversation.early and seq == conversation.applied + 1 and entry:
+            self._deliver(conversation, seq, entry, kind, origin)
+            return
+        if conversation.held and seq <= conversation.applied:
+            return
+        if conversation.early is None:
+            conversation.early = {}
+        if len(conversation.early) < MAX_EARLY and (entry or seq not in conversation.early):
+            conversation.early[seq] = Early(entry, kind, origin)
+        if conversation.held:
+            self.apply_early(conversation)
+
+    def apply_early(self, conversation: Conversation) -> None:
+        early = conversation.early
+        if early is None:
+            return
+        while (item := early.get(conversation.applied + 1)) is not None and item.entry:
+            self._deliver(conversation, conversation.applied + 1, *item)
+            early.pop(conversation.applied, None)
+        for seq in [seq for seq in early if seq <= conversation.applied]:
+            del early[seq]
+        if not early:
+            conversation.early = None
+        elif not conversation.reading:
+            conversation.reading = True
+            known = conversation.applied + 1 in early
+            self._pump.timers.after(0 if known else GAP_S, lambda: self._gap_due(conversation))
+
+    def _gap_due(self, conversation: Conversation) -> None:
+        conversation.reading = False
+        if conversation.early:
+            self.catch_up(conversation)
+
+    def catch_up(self, conversation: Conversation) -> None:
+        """Read what is missing from the log and apply it, page by page."""
+        if conversation.reading or not conversation.held:
+            return
+        conversation.reading = True
+        flow = pages.page_up(conversation.id, conversation.applied)
+        self._link.run(flow, lambda page: self._caught_up(conversation, page))
+
+    def _caught_up(self, conversation: Conversation, page: Any) -> None:
+        conversation.reading = False
+        if conversation.suspended:
+            return
+        if not isinstance(page, LogPage):
+            self._pump.timers.after(RETRY_MS / 1000, lambda: self.catch_up(conversation))
+            return
+        if page.gaps and page.gaps[-1].last > conversation.applied:
+            self._passed_over(conversation, page.head)
+        for seq, entry in page.entries:
+            if seq > conversation.applied:
+                early = conversation.early.pop(seq, None) if conversation.early else None
+                kind = codec.decode_entry(entry).kind
+                self._deliver(conversation, seq, entry, kind, early.origin if early else None)
+        if conversation.applied < page.head and page.entries:
+            self.catch_up(conversation)
+        elif conversation.early:
+            self.apply_early(conversation)
+
+    def _passed_over(self, conversation: Conversation, head: int) -> None:
+        """Retention was faster than we: who may read on is for the store to say, and what is gone too (I20, I23)."""
+        conversation.removals += 1
+        if conversation.tail is not None:
+            conversation.tail.clear()
+        live, conversation.live = conversation.live, {}
+        for channel in live:
+            self._syncing.answer(conversation, channel, Page(conversation.applied, head, False))
+
+    def _deliver(self, conversation: Conversation, seq: int, entry: bytes, kind: int, origin: Channel | None) -> None:
+        conversation.applied = seq
+        if conversation.tail is not None:
+            conversation.tail.append((seq, entry))
+        if conversation.live:
+            frame = codec.push_frame(conversation.prefix, (entry,))
+            for channel, sent in list(conversation.live.items()):
+                if seq <= sent or channel is origin:
+                    continue
+                if channel.connection.legacy:
+                    self._legacy(channel, conversation.id, seq, entry)
+                else:
+                    channel.enqueue(frame)
+        if kind:
+            self._take_note(conversation, seq, kind, entry)
+        if conversation.syncing:
+            self._hint(conversation)
+
+    def _take_note(self, conversation: Conversation, seq: int, kind: int, entry: bytes) -> None:
+        """What an entry changes here: who may read on (I20), and how many take part."""
+        if kind == Kind.JOINED or kind in REMOVALS:
+            change = codec.decode_entry(entry)
+            gone = taken_out(change)
+            # How many take part is asked: an entry may name people who were members before, or never.
+            self._link.run(members.count(conversation.id), lambda outcome: self._counted(conversation, outcome))
+            if gone:
+                conversation.removals += 1
+                for channel, sent in list(conversation.live.items()):
+                    # Whoever has had a page beyond this entry came back later, and reads on.
+                    if sent < seq and channel.session.user in gone:
+                        del conversation.live[channel]
+
+    def _counted(self, conversation: Conversation, outcome: Any) -> None:
+        if isinstance(outcome, int):
+            conversation.members = outcome
+
+    def _hint(self, conversation: Conversation) -> None:
+        frame = None
+        for channel, hinted in conversation.syncing.items():
+            if not hinted and not channel.connection.legacy:
+                frame = frame or codec.encode(Head(conversation.id, conversation.applied))
+                channel.enqueue(frame)
+                conversation.syncing[channel] = True
