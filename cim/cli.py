@@ -183,7 +183,7 @@ def server(
     from cim import logs
     from cim_common.retention import Keep
     from cim_common.store.presence import Directory
-    from cim_server.app import run
+    from cim_server.process import run
     from cim_server.settings import ServerSettings
 
     logs.configure()
