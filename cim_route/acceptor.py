@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import redis
 import structlog
-from redis.connection import ConnectionPool
 
 from cim_common import accept, faults, ids
 from cim_common.accept import Append, Status
+from cim_common.dial import dialer
 from cim_common.faults import Point
 from cim_common.store import keys
 from cim_common.store.clock import StoreClock
@@ -100,14 +100,7 @@ class Acceptor:
     """Accepts messages for accounts that route has authenticated (I3)."""
 
     def __init__(self, redis_url: str, liveness: Liveness) -> None:
-        self._pool = ConnectionPool.from_url(
-            redis_url,
-            protocol=2,
-            retry=None,
-            socket_timeout=SOCKET_TIMEOUT_S,
-            socket_connect_timeout=SOCKET_TIMEOUT_S,
-            decode_responses=False,
-        )
+        self._dial = dialer(redis_url, SOCKET_TIMEOUT_S)
         self._clock = StoreClock()
         self._group = GroupCommit(None, liveness.is_dead)
         self._changed = threading.Condition()
@@ -251,7 +244,7 @@ class Acceptor:
                     self._changed.wait(RECONNECT_S)
 
     def _connect(self) -> None:
-        connection: Any = self._pool.make_connection()
+        connection: Any = self._dial()
         self._connection = connection
         connection.connect()
         for script in SCRIPTS:

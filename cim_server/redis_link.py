@@ -15,8 +15,8 @@ import hiredis
 import redis
 import structlog
 import trio
-from redis.connection import ConnectionPool
 
+from cim_common.dial import dialer
 from cim_common.store import resp
 from cim_common.store.flow import Flow, StoreError, StoreUnavailable, T
 from cim_common.store.incarnations import start_of
@@ -57,14 +57,7 @@ class RedisLink:
     ) -> None:
         self._pump = pump
         self._name = name
-        self._pool = ConnectionPool.from_url(
-            url,
-            protocol=2,
-            retry=None,
-            socket_connect_timeout=CONNECT_TIMEOUT_S,
-            socket_timeout=CONNECT_TIMEOUT_S,
-            decode_responses=False,
-        )
+        self._dial = dialer(url, CONNECT_TIMEOUT_S)
         self._on_up, self._on_down = on_up, on_down
         self._sock: socket.socket | None = None
         self._keeper: Any = None
@@ -164,7 +157,7 @@ class RedisLink:
             self._detach("closed")
 
     def _connect(self) -> Any:
-        connection: Any = self._pool.make_connection()
+        connection: Any = self._dial()
         connection.connect()
         for script in SCRIPTS:
             connection.send_command("SCRIPT", "LOAD", script.source)
