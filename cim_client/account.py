@@ -1,5 +1,6 @@
 """What concerns one's account and not one conversation: devices, scheduled messages, who is online."""
 
+import math
 import secrets
 from datetime import datetime
 from functools import partial
@@ -80,4 +81,6 @@ class Account:
         if at is not None:
             return round(at.timestamp() * 1000)
         assert in_s is not None
+        if not math.isfinite(in_s):
+            raise Refused(Code.BAD_TIME)
         return self._core.cluster_time_ms() + round(in_s * 1000)

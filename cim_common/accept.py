@@ -160,6 +160,11 @@ def content_of(text: str, reply_to: int = 0) -> bytes:
     return entry_content(text, 0, reply_to)
 
 
+def reply_op(reply_to: int) -> bytes:
+    """What the script has to check of a text that answers another: there must be one to answer. Empty for 0."""
+    return b'{"reply":true,"ref":%d}' % reply_to if reply_to else b""
+
+
 _HEAD = b"*%d\r\n$7\r\nEVALSHA\r\n%b$%d\r\n%d\r\n"
 _TEXTS = _bulk(APPEND.sha.encode())
 _CHANGES = _bulk(APPEND_CHANGES.sha.encode())

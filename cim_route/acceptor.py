@@ -75,22 +75,25 @@ def body_of(text: str, reply_to: int = 0) -> Body:
     code = accept.check_text(text)
     if code is not None:
         raise Refused(code)
-    return Body(accept.content_of(text, reply_to))
+    return Body(accept.content_of(text, reply_to), accept.reply_op(reply_to))
 
 
 class _Waiter:
     """The thread that waits for one append, or for several of one request."""
 
-    __slots__ = ("_left", "_ready")
+    __slots__ = ("_left", "_lock", "_ready")
 
     def __init__(self, appends: int) -> None:
         self._left = appends
+        self._lock = threading.Lock()
         self._ready = threading.Event()
 
     def settled(self, append: Append) -> None:
-        self._left -= 1
-        if self._left == 0:
-            self._ready.set()
+        """One of them is settled; by the worker, or by the request's own thread when the queue is full."""
+        with self._lock:
+            self._left -= 1
+            if self._left == 0:
+                self._ready.set()
 
     def wait(self, timeout_s: float) -> bool:
         return self._ready.wait(timeout_s)

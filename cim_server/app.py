@@ -150,6 +150,11 @@ class App:
             for session in self.sessions.of_user(changed.user):
                 session.channel.door.list_changed(session, changed.version)
 
+    @property
+    def store_up(self) -> bool:
+        """Whether both links to the store are there: without them nobody can log in here."""
+        return self.commit_link.up and self.read_link.up
+
     def _store_lost(self) -> None:
         self.commit.store_lost()
 

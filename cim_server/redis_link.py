@@ -139,18 +139,19 @@ class RedisLink:
 
     async def keep_connected(self) -> None:
         """Connect, wait for the loss, connect again; until cancelled."""
-        attempt = 0
+        attempt, reason = 0, ""
         try:
             while True:
                 try:
                     self._keeper = await trio.to_thread.run_sync(self._connect)
                 except (redis.RedisError, OSError) as error:
-                    if attempt == 0:
-                        log.warning("store_unreachable", link=self._name, error=str(error))
+                    if str(error) != reason:
+                        reason = str(error)
+                        log.warning("store_unreachable", link=self._name, error=reason)
                     await trio.sleep(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)])
                     attempt += 1
                     continue
-                attempt = 0
+                attempt, reason = 0, ""
                 self._attach()
                 await self._lost.wait()
         finally:

@@ -207,7 +207,9 @@ class Requests:
         elif after_ms := (session.budget or self._budgets.of(session)).sends.spend():
             channel.enqueue(codec.retry_frame(n, Code.SENDER_LIMIT, after_ms))
         elif self._expect_answer(channel, conversation):
-            self._append(session, conversation, n, after, accept.content_of(text, min(reply_to, MAX_N)))
+            append = self._append_of(session, conversation, n, after, accept.content_of(text, min(reply_to, MAX_N)))
+            append.op = accept.reply_op(min(reply_to, MAX_N))
+            self._commit.submit(append)
 
     def _change(self, channel: Channel, event: Change) -> None:
         session: Session = channel.session
@@ -233,9 +235,6 @@ class Requests:
             append.content = changes.content_of(change, names)
             append.op, append.kind = changes.op_of(change), change.kind
             self._commit.submit(append)
-
-    def _append(self, session: Session, conversation: str, n: int, after: int, content: bytes) -> None:
-        self._commit.submit(self._append_of(session, conversation, n, after, content))
 
     def _append_of(self, session: Session, conversation: str, n: int, after: int, content: bytes) -> Append:
         sender = session.sender or session.prepare_sending()

@@ -24,7 +24,13 @@ def handler(app: "App") -> Handler:
     async def handle(request: Request) -> Response:
         path = request.path.partition("?")[0]
         if request.method == "GET" and path == "/healthz":
-            return Response(200, {"status": "ok", "id": app.settings.server_id, "connections": len(app.sessions)})
+            health = {
+                "status": "ok",
+                "id": app.settings.server_id,
+                "connections": len(app.sessions),
+                "store": app.store_up,
+            }
+            return Response(200, health)
         if request.method == "GET" and path == "/metrics":
             return Response(200, text_of(shown), CONTENT_TYPE)
         if request.method == "POST" and path == "/session":

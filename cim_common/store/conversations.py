@@ -171,9 +171,9 @@ def _starts(
 ) -> Flow[list[Conversation]]:
     """Complete list entries with state, names and the position where this device begins (design: cursors).
 
-    A cursor the device left in the store comes first; what is newer than the device starts at its
-    beginning, as everything does for a user's first device; an ephemeral device starts at the head of
-    the moment, any other at the user's read mark. In the lobby every device starts at the head.
+    A cursor the device left in the store comes first; what is newer than the device starts at the beginning of
+    what the user may read, as everything does for a user's first device; an ephemeral device starts at the
+    head of the moment, any other at the user's read mark. In the lobby every device starts at the head.
     """
     base, first, ephemeral = (int(part) for part in (record or b"0 0 1 0").split()[:3])
     names = [conversation for conversation, _ in listed]
@@ -198,7 +198,7 @@ def _starts(
         elif name == ids.LOBBY:
             start = head
         elif first or first_listed(setting, version) > base:
-            start = 0
+            start = max(member.readable_from - 1, 0) if member else 0
         else:
             start = head if ephemeral else read
         # Counting begins at the read mark, where one joined, or, in the lobby, nowhere; for those who are out it ends.

@@ -17,11 +17,12 @@ NAMES_OF_TAKING_PART = frozenset(ROLES[letter] for letter in TAKING_PART)
 
 
 class MemberRecord(NamedTuple):
-    """How a user stands in a conversation: the name of its role, what counts as read from the start, and the last seq
-    it may read, MAX_SEQ while that goes on."""
+    """How a user stands in a conversation: the name of its role, what counts as read from the start, and the first and
+    the last seq it may read, the last MAX_SEQ while that goes on."""
 
     role: str
     base: int
+    readable_from: int
     readable_to: int
 
     @property
@@ -35,7 +36,8 @@ def parse(record: bytes | None) -> MemberRecord | None:
         return None
     role, spans, base, _ = record.split()
     last = spans.rpartition(b"-")[2] or (MAX_SEQ if spans != b"-" else 0)
-    return MemberRecord(ROLES[role], int(base), int(last))
+    first = spans.partition(b"-")[0] or 1
+    return MemberRecord(ROLES[role], int(base), int(first), int(last))
 
 
 def role_of(conversation: str, user: int) -> Flow[str | None]:

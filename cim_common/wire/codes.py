@@ -58,6 +58,7 @@ class Code(IntEnum):
     ID_TAKEN = 1033, "That conversation id is taken."
     THEY_ARE_NOT_MEMBERS = 1034, "They are not members of that group."
     REWOUND = 1035, "The conversation was set back to an older state."
+    THEY_ARE_NOT_BANNED = 1036, "They are not banned there."
 
     OVERLOADED = 2000, "The server is busy."
     STORE_UNAVAILABLE = 2001, "The message store cannot be reached."

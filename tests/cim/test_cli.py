@@ -37,6 +37,7 @@ def test_version() -> None:
         (["up", "--route", "0.0.0.0:8083"], "--allow-plaintext"),
         (["route", "--redis", "redis://x"], "--secret-file"),
         (["server", "--redis", "redis://x", "--secret-file", "/dev/null"], "secret"),
+        (["up", "--redis", "nonsense"], "is not the address of a Redis"),
         (["up", "--servers", "0"], "0 is not in the range"),
         (["up", "--keep", "lobby=soon"], "'lobby=soon' is not KIND=AGE"),
         (["up", "--keep", "lobby=1d", "--keep", "lobby=5"], "lobby is given twice"),

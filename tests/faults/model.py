@@ -178,7 +178,7 @@ class Model:
         if kind is Kind.ROLE and not taking_part:
             return Code.THEY_ARE_NOT_MEMBERS
         if kind is Kind.UNBANNED and self.role(target) != "banned":
-            return Code.THEY_ARE_NOT_MEMBERS
+            return Code.THEY_ARE_NOT_BANNED
         return None
 
     def _of_message(self, user: int, asked: Asked) -> Code | None:

@@ -11,8 +11,8 @@
 --       4, 5 the same for a conversation as a whole, 6 the start of Redis (parts/incarnations.lua)
 --       then 10 per message: conversation, user, "user:device", n, after, interest version known to the
 --       caller, meta, content, mode (0: idempotent by n; otherwise the seconds the idempotency key lives),
---       op ("" for a text; otherwise JSON: what is changed (parts/changes.lua), or `fire`: the member of
---       `due` that this text was scheduled as)
+--       op ("" for a text; otherwise JSON: what is changed (parts/changes.lua), `reply` and `ref`: this text
+--       answers that one, or `fire`: the member of `due` that this text was scheduled as)
 -- Returns one reply per message:
 --       seq                                        stored now, nothing else to tell
 --       {"N", seq, todo, version, {server, generation, ...}}   stored now; interest newer than the caller's

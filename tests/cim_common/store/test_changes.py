@@ -166,6 +166,7 @@ def test_bans_and_their_end(world: World) -> None:
     assert world.change(ALICE, Kind.JOINED, targets=(BOB,)) == -Code.BANNED
     assert world.say(BOB, "x") == -Code.BLOCKED
     assert world.members() == {"alice": "owner", "carol": "member"}
+    assert world.change(ALICE, Kind.UNBANNED, targets=(CAROL,)) == -Code.THEY_ARE_NOT_BANNED
     assert world.change(ALICE, Kind.UNBANNED, targets=(DAVE, BOB)) == 3
     assert world.change(ALICE, Kind.JOINED, targets=(BOB, DAVE)) == 4
     assert world.change(ALICE, Kind.JOINED, targets=(BOB,)) == -Code.ALREADY_A_MEMBER
@@ -379,6 +380,31 @@ def test_what_one_may_not_read_cannot_be_changed_either(world: World) -> None:
     world.change(ALICE, Kind.JOINED, targets=(DAVE,))
     assert world.change(DAVE, Kind.REACTION, ref=before, text="+1") == -Code.NO_SUCH_MESSAGE
     assert world.change(CAROL, Kind.REACTION, ref=before, text="+1") > 0
+
+
+def test_a_reply_answers_a_text_that_is_there_to_read(world: World) -> None:
+    before, kick = world.say(BOB, "before"), world.change(ALICE, Kind.JOINED, targets=(DAVE,))
+
+    def reply(user: int, to: int) -> int:
+        append = world.append(user, None, "indeed", GROUP)
+        append.content, append.op = accept.content_of("indeed", to), accept.reply_op(to)
+        return world._outcome(append)
+
+    answer = reply(ALICE, before)
+    assert answer > 0
+    page = world.store.run(pages.page_up(GROUP, answer - 1))
+    assert codec.decode_entry(page.entries[0][1]).ref == before
+    assert [reply(ALICE, to) for to in (99, kick)] == [-Code.NO_SUCH_MESSAGE] * 2
+    assert reply(DAVE, before) == -Code.NO_SUCH_MESSAGE
+    world.change(BOB, Kind.RECALLED, ref=before)
+    assert reply(ALICE, before) > 0
+
+
+def test_who_joins_begins_at_the_joining(world: World) -> None:
+    world.say(BOB, "before")
+    joined = world.change(ALICE, Kind.JOINED, targets=(DAVE,))
+    listed, _, _ = world.store.run(conversations.list_since(DAVE, "d1", 0))
+    assert listed[1].start == joined - 1
 
 
 def test_members_come_in_pages_by_id(world: World) -> None:

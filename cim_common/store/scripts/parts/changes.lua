@@ -14,7 +14,7 @@
 
 local FORBIDDEN = 1018
 local NO_SUCH_MESSAGE, ALREADY_A_MEMBER, BANNED, TOO_MANY_MEMBERS = 1019, 1020, 1021, 1022
-local TOO_MANY_REACTIONS, ID_TAKEN, THEY_ARE_NOT_MEMBERS = 1032, 1033, 1034
+local TOO_MANY_REACTIONS, ID_TAKEN, THEY_ARE_NOT_MEMBERS, THEY_ARE_NOT_BANNED = 1032, 1033, 1034, 1036
 local CREATED = 1
 local MAX_REACTIONS, MAX_PINS = 20, 50
 
@@ -52,12 +52,17 @@ local function base_for(a, user)
   return a.count - tonumber(redis.call('HGET', a.conv, 'o:' .. user) or 0)
 end
 
--- What an edit, a recall or a reaction concerns; nil when it is gone, no text, recalled, or not for the sender to read.
-local function text_at(a)
+-- What an entry refers to; nil when it is gone, no text, or not for the sender to read. `text_at`: or recalled.
+local function readable_text(a)
   if a.op.ref < 1 or a.op.ref >= a.seq then return nil end
   if a.kind == 'g' and not may_read(a.member, a.op.ref) then return nil end
   local entry = entry_at(a.log, a.op.ref)
-  if not entry or not is_text(entry.t) then return nil end
+  return entry and is_text(entry.t) and entry or nil
+end
+
+local function text_at(a)
+  local entry = readable_text(a)
+  if not entry then return nil end
   local state = redis.call('HGET', a.overlay, string.format('%.0f', a.op.ref))
   if state and string.sub(state, 1, 1) == 'r' then return nil end
   return entry
@@ -177,7 +182,7 @@ end
 RULES[6] = function(a)
   if rank(a.member) < 2 then return FORBIDDEN end
   for _, target in ipairs(targets_of(a)) do
-    if not target.member or target.member.role ~= 'x' then return THEY_ARE_NOT_MEMBERS end
+    if not target.member or target.member.role ~= 'x' then return THEY_ARE_NOT_BANNED end
     target.member.role = 'l'
     set(a, 'm:' .. target.user, record_of(target.member))
     if target.member.joined > 0 then a.affected[#a.affected + 1] = target.user end
@@ -298,5 +303,6 @@ local function decide(a)
   local code = may_not_write(a.kind, role)
   if code then return code end
   if OF_GROUPS[asked] and a.kind ~= 'g' then return FORBIDDEN end
+  if a.op.reply and not readable_text(a) then return NO_SUCH_MESSAGE end
   return RULES[asked] and RULES[asked](a)
 end
