@@ -177,7 +177,10 @@ class App:
 
     def registry_changed(self, servers: tuple[Server, ...]) -> None:
         self.liveness.update((server.id, server.epoch) for server in servers)
-        self.others = tuple(server for server in servers if server.ref != self.ref)
+        known, self.others = self.others, tuple(server for server in servers if server.ref != self.ref)
+        if {server.ref for server in known} - {server.ref for server in self.others}:
+            # It may have taken devices over from here, and ended before it could ring (I15).
+            self.audit.run_now()
         listed = len(self.others) < len(servers)
         if listed and self._unlisted:
             # Whoever saw us leave may have dropped our interest and taken our sessions for dead.

@@ -2,8 +2,9 @@
 
 Doorbells also say that a device has logged in elsewhere or was logged out, and that a user's conversation list has
 moved on. When the push stream had to be made anew, or more came than it keeps, or this server was taken for dead for a
-while, every session is checked (I9): an older connection so receives at most one round longer (I15), and no new
-conversation goes unnoticed. So is a session whose cursors were refused: another one must hold its device.
+while, or another server has gone, every session is checked (I9): an older connection so receives at most one round
+longer (I15), and no new conversation goes unnoticed. So is a session whose cursors were refused: another one must hold
+its device.
 
 After Redis was started anew the store may be an older copy, which does not know the sessions that were claimed later,
 or knows those before them: such connections end with SESSION_LOST and are made again (I22).
@@ -37,6 +38,7 @@ class Audit:
         self._clock = clock
         self._sessions = sessions
         self._running = False
+        self._again = False
 
     def start(self) -> None:
         self._pump.timers.after(EVERY_S, self._tick)
@@ -46,8 +48,10 @@ class Audit:
         self._pump.timers.after(EVERY_S, self._tick)
 
     def run_now(self) -> None:
-        """Check every session, unless a check is running or the store is away."""
-        if not self._running and self._link.up:
+        """Check every session, once more if a check is running; nothing is to be had while the store is away."""
+        if self._running:
+            self._again = True
+        elif self._link.up:
             self._running = True
             self._link.run(self._flow(self._sessions.all()), self._finished)
 
@@ -67,6 +71,9 @@ class Audit:
     def _finished(self, outcome: Any) -> None:
         self._running = False
         self._act(outcome)
+        if self._again:
+            self._again = False
+            self.run_now()
 
     def _act(self, outcome: Any) -> None:
         if not isinstance(outcome, list):

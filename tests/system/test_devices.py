@@ -3,7 +3,7 @@
 import select
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import redis
@@ -157,6 +157,22 @@ def test_a_lost_doorbell_only_delays_the_end(people: People, logged_out: bool) -
         losing.join()
     laptop.socket.settimeout(10 * SLOWNESS)
     assert code_of_the_end(laptop) == (Code.LOGGED_OUT if logged_out else Code.TAKEN_OVER)
+
+
+def test_a_server_that_dies_before_it_rings_only_delays_a_takeover(new_cluster: Callable[..., Cluster]) -> None:
+    """It has claimed the device and not told who held it; that it has gone makes the others look (I15)."""
+    people = People(new_cluster("--servers", "2"))
+    phone, other = people.at(0, "nora", "phone").log_in(), people.at(1, "olaf", "phone").log_in()
+    store = people.cluster.redis()
+    theirs = holder_of(store, other)
+    assert theirs is not None
+    store.hset(keys.sessions(phone.user), "phone", f"{theirs.split()[0]} a-connection")
+    victim = next(server["id"] for server in people.cluster.ready["servers"] if server["tcp"] == other.server)
+    people.cluster.kill(victim)
+    phone.socket.settimeout(20 * SLOWNESS)
+    assert code_of_the_end(phone) == Code.TAKEN_OVER
+    for person in people.all:
+        person.close()
 
 
 def test_a_returning_device_that_was_forgotten_is_told(people: People) -> None:
