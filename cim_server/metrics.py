@@ -4,7 +4,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from cim_common.metrics import Number
-from cim_common.wire.codes import Code
+from cim_common.wire.codes import code_of
 
 if TYPE_CHECKING:
     from cim_server.app import App
@@ -15,7 +15,7 @@ def numbers(app: "App") -> list[Number]:
     commit, sessions, conversations = app.commit, app.sessions, app.conversations
 
     def closed() -> dict[str, float]:
-        return {Code(code).name: count for code, count in app.pump.closed.items()}  # type: ignore[call-arg]
+        return {code_of(code).name: count for code, count in app.pump.closed.items()}
 
     def links() -> dict[str, float]:
         return {link.name: link.waiting for link in (app.commit_link, app.read_link, app.push_reader.link)}

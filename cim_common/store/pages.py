@@ -12,7 +12,7 @@ from cim_common.store.flow import Flow
 from cim_common.store.members import ROLES
 from cim_common.store.scripts import PAGE
 from cim_common.wire import codec
-from cim_common.wire.codes import Code
+from cim_common.wire.codes import Code, code_of
 from cim_common.wire.limits import MAX_PAGE_BYTES, MAX_PAGE_ENTRIES
 from cim_common.wire.messages import Pull, Range, Reaction
 
@@ -102,7 +102,7 @@ def _page(
     if not reply:
         return None
     if len(reply) == 1:
-        return NotReadable(Code(reply[0]))  # type: ignore[call-arg]
+        return NotReadable(code_of(reply[0]))
     head, incarnation, first_kept, end, more, role, flat, gaps, states = reply
     entries = [
         (seq, codec.entry_bytes(meta, content, seq))
