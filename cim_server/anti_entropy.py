@@ -5,7 +5,7 @@ reads the logs of those it is behind in. Rarely more: only buckets of held conve
 conversations that grew are compared.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import structlog
@@ -56,7 +56,7 @@ class AntiEntropy:
         self._round = 0
         self._running = False
         self._heads_again: list[str] = []
-        self.on_grown: Callable[[set[str]], None] = lambda conversations: None
+        self.on_grown: Callable[[Iterable[str]], None] = lambda conversations: None
         self.repaired = 0
 
     def start(self) -> None:
@@ -89,14 +89,14 @@ class AntiEntropy:
             for conversation in (yield from store.overdue(self._clock.now_ms())):
                 yield from store.finish_todo(conversation)
         grown, uncertain = yield from self._recent.grown(self._conversations.buckets)
-        self.on_grown(grown)
-        behind = [
+        candidates = [
             conversation.id
             for conversation in self._conversations.held()
             if conversation.id in grown or (uncertain and ids.conversation_bucket(conversation.id) in uncertain)
         ]
-        heads = (yield from store.heads(behind)) if behind else []
-        return [item for item in zip(behind, heads, strict=True) if self._differs(*item)]
+        self.on_grown(candidates)
+        heads = (yield from store.heads(candidates)) if candidates else []
+        return [item for item in zip(candidates, heads, strict=True) if self._differs(*item)]
 
     def _differs(self, name: str, head: int) -> bool:
         conversation = self._conversations.get(name)

@@ -167,7 +167,7 @@ class Participant:
             self._recorder.record(after, conversation=self._group, n=n, member=member)
 
     async def catch_up(self, timeout_s: float = CAUGHT_UP_S) -> None:
-        """Read every log again, and wait until all that stands there is shown; write down both, in time or not."""
+        """Read every log again; wait until all that still stands there is shown; write down both, in time or not."""
         since = time.monotonic_ns()
         with trio.move_on_after(timeout_s):
             for conversation in self.conversations:
@@ -175,7 +175,8 @@ class Participant:
                 found = await self._log(conversation, WHOLE_LOG)
                 self._recorder.history(conversation, 1, begun, map(_stored, found))
                 start = self._starts.get(conversation, 0)
-                owed = {message.seq for message in found if message.seq > start and not self._is_mine(message)}
+                theirs = (message for message in found if not (self._is_mine(message) or message.recalled))
+                owed = {message.seq for message in theirs if message.seq > start}
                 if conversation == self._group and owed:
                     owed = {max(owed)}  # One may read what was said while one was away, and need not be shown it.
                 while not owed <= self._shown[conversation]:
