@@ -111,7 +111,14 @@ class Participant:
         return self._n
 
     async def _send(self) -> None:
-        conversation = self._rng.choice(self.conversations)
+        await self._send_to(self._rng.choice(self.conversations))
+
+    async def welcome(self) -> None:
+        """Say something in the group, to be seen by whoever is in it now."""
+        self._outstanding += 1
+        await self._send_to(self._group)
+
+    async def _send_to(self, conversation: str) -> None:
         n = self._next_n()
         text = f"{self._recorder.user} {self._recorder.device} {n}" + "." * self._rng.choice((0, 0, 100))
         to = self._rng.choice((conversation, self._peers.get(conversation, conversation)))

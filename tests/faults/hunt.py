@@ -221,7 +221,11 @@ async def found_world(cluster: Cluster, folder: Path) -> World:
 
 
 async def come_and_go(founder: Participant, guest: Participant, rng: random.Random, stop: trio.Event) -> None:
-    """The guest is invited, and kicked or leaves, one change after the other."""
+    """The guest is invited, and kicked or leaves, one after the other; at the end the guest is in, and owed a text.
+
+    Somebody who was kicked before a text was fetched, or came after it was sent, need not be shown it: `catch_up`
+    could wait for it in vain.
+    """
     inside = False
     while not stop.is_set():
         if inside:
@@ -231,6 +235,9 @@ async def come_and_go(founder: Participant, guest: Participant, rng: random.Rand
         inside = not inside
         with trio.move_on_after(rng.uniform(0.1, 1.5)):
             await stop.wait()
+    if not inside:
+        await founder.invite(GUEST)
+    await founder.welcome()
 
 
 async def hunt(cluster: Cluster, folder: Path, seconds: float, seed: int) -> Counter[str]:
