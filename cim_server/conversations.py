@@ -171,7 +171,7 @@ class Conversations:
         """Hand a SIGNAL to everyone live here, except the user it is about."""
         conversation = self._all.get(conversation_id)
         if conversation is not None:
-            for channel in conversation.live:
+            for channel in list(conversation.live):  # whoever takes no more is gone as it is written to
                 if not channel.connection.legacy and channel.session.user != user:
                     channel.enqueue(frame)
 
@@ -216,7 +216,7 @@ class Conversations:
             self._go_back(conversation, common, taken.incarnation)
         elif common is not None:
             conversation.incarnation = taken.incarnation
-            for channel in conversation.live:
+            for channel in list(conversation.live):
                 channel.door.page(channel, conversation, Page(conversation.applied, conversation.applied, True))
         waiting, conversation.waiting = conversation.waiting, []
         for channel, cursor in waiting:

@@ -148,8 +148,8 @@ class Delivery:
 
     def _hint(self, conversation: Conversation) -> None:
         frame = None
-        for channel, hinted in conversation.syncing.items():
+        for channel, hinted in list(conversation.syncing.items()):
             if not hinted and not channel.connection.legacy:
                 frame = frame or codec.encode(Head(conversation.id, conversation.applied))
+                conversation.syncing[channel] = True  # before the write, which may be the end of the connection
                 channel.enqueue(frame)
-                conversation.syncing[channel] = True

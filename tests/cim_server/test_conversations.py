@@ -346,3 +346,55 @@ def test_who_is_passed_over_by_retention_is_synced_anew(world: World) -> None:
     assert peer.answers[-1].gaps == kept.gaps
     world.apply(10)
     assert peer.seqs == [1, 10]
+
+
+class Full(Peer):
+    """Its outbox takes nothing more: the connection ends as something is enqueued."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+
+    def enqueue(self, frame: bytes) -> None:
+        self.world.all.leave(self, ["lobby"])  # type: ignore[arg-type]
+
+    def page(self, channel: Any, conversation: Any, page: Page) -> None:
+        if self.pages:
+            self.enqueue(b"")
+        super().page(channel, conversation, page)
+
+
+def joined(world: World, peer: Peer, head: int) -> None:
+    world.all.sync(peer, "lobby", head)  # type: ignore[arg-type]
+
+
+def test_a_connection_that_ends_by_a_signal_ends_nobody_elses(world: World) -> None:
+    first, full, last = world.live(), Full(world), Peer()
+    joined(world, full, 0)
+    joined(world, last, 0)
+    signal = m.Signal("lobby", 1, 9, "x")
+    world.all.signal("lobby", 9, codec.encode(signal))
+    assert first.got == last.got == [signal]
+    world.apply(1)
+    assert (first.seqs, full.seqs, last.seqs) == ([1], [], [1])
+
+
+def test_a_connection_that_ends_by_a_hint_is_forgotten(world: World) -> None:
+    other, full = world.live(), Full(world)
+    joined(world, full, 0)
+    world.all.hold(full, "lobby")  # type: ignore[arg-type]
+    world.apply(1)
+    assert not world.all.takes_part(full, "lobby")  # type: ignore[arg-type]
+    assert other.seqs == [1]
+
+
+@pytest.mark.invariant("I22")
+def test_a_connection_that_ends_by_a_new_incarnation_ends_nobody_elses(world: World) -> None:
+    first, full, last = world.live(4), Full(world), Peer()
+    joined(world, full, 4)
+    joined(world, last, 4)
+    (conversation,) = world.all.suspend()
+    world.all.resume(conversation, Taken(4, 8, 3, ()), 4)
+    assert first.pages[-1] == last.pages[-1] == (4, True, [])
+    assert len(first.pages) == len(last.pages) == 2
+    assert not world.all.takes_part(full, "lobby")  # type: ignore[arg-type]
