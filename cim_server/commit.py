@@ -1,6 +1,7 @@
 """Drives the group commit over the pump's Redis connection: one batch in flight, all else waits for it."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from cim_common import faults
@@ -115,7 +116,7 @@ class CommitWorker:
             faults.reach(Point.ACKNOWLEDGED)
         for flow, concerned in self._group.follow_up(appends, self._clock.now_ms()):
             self._following += 1
-            self._link.run(flow, lambda outcome, concerned=concerned: self._followed(concerned, outcome))  # type: ignore[misc]
+            self._link.run(flow, partial(self._followed, concerned))
 
     def _followed(self, concerned: list[Append], outcome: bool | StoreError | StoreUnavailable | None) -> None:
         self._following -= 1

@@ -5,6 +5,7 @@ only when no other server has a session of the user. Nothing of it is stored, no
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from cim_common import ids, names
@@ -99,8 +100,7 @@ class PresenceDoor:
             return
         for user, (name, here) in changing.items():
             if any(True for _ in self._sessions.of_user(user)) is here:
-                flow = self._told_where(user, here)
-                self._link.run(flow, lambda found, u=user, n=name, h=here: self._say(u, n, h, found))  # type: ignore[misc]
+                self._link.run(self._told_where(user, here), partial(self._say, user, name, here))
 
     def _told_where(self, user: int, here: bool) -> Flow[list[str]]:
         """The direct conversations in which to tell it; none if the user does not want that, or is elsewhere still."""

@@ -5,6 +5,7 @@ conversation once. That others are told of them is a whisper. What a device has 
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 from cim_common import ids
 from cim_common.store import conversations as store
@@ -80,7 +81,7 @@ class Receipts:
                 self._waiting[key] = waiting
                 continue
             self._writing.add(key)
-            self._link.run(marks.move(*key, waiting.seq), lambda seq, k=key, w=waiting: self._written(k, w, seq))  # type: ignore[misc]
+            self._link.run(marks.move(*key, waiting.seq), partial(self._written, key, waiting))
         if self._waiting:
             self._pump.timers.after(GATHER_S, self._write)
 

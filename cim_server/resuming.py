@@ -7,6 +7,7 @@ something was; or that there is no such conversation any more. Until then new en
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from cim_common.store import incarnations
@@ -62,8 +63,7 @@ class Resuming:
             flow = incarnations.take_again(
                 conversation.id, self._server, conversation.generation, self._link.start, conversation.incarnation
             )
-            start = self._link.start
-            self._link.run(flow, lambda outcome, c=conversation, s=start: self._answered(c, s, outcome))  # type: ignore[misc]
+            self._link.run(flow, partial(self._answered, conversation, self._link.start))
 
     def _answered(self, conversation: Conversation, start: int, outcome: Any) -> None:
         self._asked -= 1
