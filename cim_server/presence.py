@@ -99,7 +99,7 @@ class PresenceDoor:
         if not self._link.up:
             return
         for user, (name, here) in changing.items():
-            if any(True for _ in self._sessions.of_user(user)) is here:
+            if bool(self._sessions.of_user(user)) is here:
                 self._link.run(self._told_where(user, here), partial(self._say, user, name, here))
 
     def _told_where(self, user: int, here: bool) -> Flow[list[str]]:

@@ -1,7 +1,7 @@
 """Who is connected here: the sessions of this server by user and device (I14, I15)."""
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from cim_common import accept, faults
@@ -141,7 +141,7 @@ class Sessions:
     def all(self) -> list[Session]:
         return [session for devices in self._users.values() for session in devices.values()]
 
-    def of_user(self, user: int) -> Iterable[Session]:
+    def of_user(self, user: int) -> list[Session]:
         return list(self._users.get(user, {}).values())
 
     def get(self, user: int, device: str) -> Session | None:
