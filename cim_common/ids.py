@@ -70,6 +70,12 @@ def direct_users(conversation: str) -> tuple[int, int] | None:
     return low, high
 
 
+def peer(conversation: str, user: int) -> int:
+    """The other user of a direct conversation, oneself in one's notes; 0 where it is none."""
+    low, high = direct_users(conversation) or (0, 0)
+    return high if low == user else low
+
+
 def http_message_id(user: int, conversation: str, key: str) -> str:
     """The public id of a message sent with an Idempotency-Key: the key counts per user and conversation (I4)."""
     return "http:" + hashlib.sha256(f"{user} {conversation} {key}".encode()).hexdigest()[:32]

@@ -111,19 +111,14 @@ class PresenceDoor:
             elsewhere = yield from sessions.of_user(user)
             if any(not self._liveness.is_dead(session.server) for session in elsewhere.values()):
                 return []
-        (newest,) = yield [("ZREVRANGE", keys.conversations(user), 0, MAX_TOLD)]
-        direct = [name for member in newest if ids.direct_users(name := member.decode()) not in (None, (user, user))]
+        (newest,) = yield [("ZREVRANGE", keys.conversations(user), 0, MAX_TOLD)]  # one more: the counter is among them
+        direct = [name for member in newest if ids.peer(name := member.decode(), user) not in (0, user)]
         if not direct:
             return []
-        records = yield [("HGET", keys.conv(name), f"m:{_other(name, user)}") for name in direct]
+        records = yield [("HGET", keys.conv(name), f"m:{ids.peer(name, user)}") for name in direct]
         return [name for name, record in zip(direct, records, strict=True) if record and record[:1] == b"m"]
 
     def _say(self, user: int, name: str, here: bool, found: Any) -> None:
         if isinstance(found, list):
             for conversation in found:
                 self._tell(Signal(conversation, Kind.ONLINE if here else Kind.OFFLINE, user, name))
-
-
-def _other(conversation: str, user: int) -> int:
-    low, high = ids.direct_users(conversation) or (0, 0)
-    return high if low == user else low

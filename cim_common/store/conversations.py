@@ -209,7 +209,7 @@ def _starts(
         pinned, muted = flags_of(setting)
         found.append(
             Conversation(
-                name, version, head, int(state.incarnation or 0), min(start, head), _peer(name, user),
+                name, version, head, int(state.incarnation or 0), min(start, head), ids.peer(name, user),
                 (state.peer_name or state.name or b"").decode(), (state.topic or b"").decode(),
                 member.role if member else "member" if name == ids.LOBBY else "left",
                 max(unread, 0) if counted else 0, read, int(float(state.active or 0)), int(state.members or 0),
@@ -240,18 +240,11 @@ class _State(NamedTuple):
 
 
 def _state_command(conversation: str, user: int) -> Command:
-    peer = _peer(conversation, user)
+    peer = ids.peer(conversation, user)
     return (
         "HMGET", keys.conv(conversation), "l", "i", f"n:{peer}", "gn", "gt", f"m:{user}", "c", f"o:{user}", "r", "mc",
         "k", "pins", "fc", f"d:{user}",
     )  # fmt: skip
-
-
-def _peer(conversation: str, user: int) -> int:
-    users = ids.direct_users(conversation)
-    if users is None:
-        return 0
-    return users[1] if users[0] == user else users[0]
 
 
 def flags_of(setting: bytes | None) -> tuple[bool, bool]:

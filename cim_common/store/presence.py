@@ -55,7 +55,7 @@ def visible(viewer: int, users: Iterable[int]) -> Flow[set[int]]:
     peers = {
         peer: conversation
         for conversation in conversations
-        if (peer := _peer(conversation, viewer)) in wanted and peer not in found
+        if (peer := ids.peer(conversation, viewer)) in wanted and peer not in found
     }
     found |= yield from _sharing(viewer, [(conversation, (peer,)) for peer, conversation in peers.items()])
     groups = [conversation for conversation in conversations if ids.is_group(conversation)]
@@ -68,11 +68,6 @@ def visible(viewer: int, users: Iterable[int]) -> Flow[set[int]]:
             some = tuple(rest[first : first + FIELDS_AT_ONCE])
             found |= yield from _sharing(viewer, [(group, some) for group in part])
     return found
-
-
-def _peer(conversation: str, viewer: int) -> int:
-    low, high = ids.direct_users(conversation) or (0, 0)
-    return high if low == viewer else low
 
 
 def _sharing(viewer: int, asked: list[tuple[str, tuple[int, ...]]]) -> Flow[set[int]]:
