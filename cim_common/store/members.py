@@ -1,6 +1,5 @@
 """Member records of a conversation (scripts/parts/members.lua writes them) and lists of members."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from cim_common import ids
@@ -63,13 +62,12 @@ def page(conversation: str, after: int, limit: int, reads: bool) -> Flow[tuple[l
     shown = rest[:most]
     if not shown:
         return [], False
-    records, *names = yield [
+    records, *rows = yield [
         ("HMGET", keys.conv(conversation), *[f"m:{user}" for user in shown]),
         *[("HMGET", keys.user(user), "name", "no_receipts") for user in shown],
+        *[("HGET", keys.marks(user), conversation) for user in shown if reads],
     ]
-    marks: Sequence[bytes | None] = [None] * len(shown)
-    if reads:
-        marks = yield [("HGET", keys.marks(user), conversation) for user in shown]
+    names, marks = rows[: len(shown)], rows[len(shown) :] or [None] * len(shown)
     found = [
         Member(user, (name or b"").decode(), member.role, 0 if silent else marks_of(mark)[0])
         for user, record, (name, silent), mark in zip(shown, records, names, marks, strict=True)
