@@ -5,15 +5,15 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from cim_common import ids
-from cim_common.store import keys
+from cim_common.store import keys, members
 from cim_common.store.flow import Command, Flow
 from cim_common.store.sessions import of_user
 
 FIELDS_AT_ONCE = 500
 COMMANDS_AT_ONCE = 50
 
-_SEES = frozenset((b"o", b"a", b"m"))
-_IS_SEEN = frozenset((b"o", b"a", b"m", b"b"))
+_SEES = members.TAKING_PART - {b"b"}
+"""Who is blocked is seen, and sees nobody."""
 
 
 class Directory(StrEnum):
@@ -82,7 +82,7 @@ def _sharing(viewer: int, asked: list[tuple[str, tuple[int, ...]]]) -> Flow[set[
             found |= {
                 user
                 for user, record in zip(users, records, strict=True)
-                if record is not None and record[:1] in _IS_SEEN
+                if record is not None and record[:1] in members.TAKING_PART
             }
     return found
 
