@@ -51,8 +51,6 @@ from cim_server.sessions import MAX_CONVERSATIONS, Session, Sessions
 log = structlog.get_logger()
 
 PROTOCOL = 2
-MAX_N = 2**53
-"""Above this a number is no longer exact in the scripts."""
 
 
 class Requests:
@@ -200,15 +198,16 @@ class Requests:
 
     def _send(self, channel: Channel, event: Send) -> None:
         session: Session = channel.session
-        conversation, n, after, text, reply_to = event
+        conversation, n, after, text, _ = event
+        reply_to = min(event.reply_to, ids.MAX_SEQ)
         code = self._refusal(session, event) or accept.check_text(text)
         if code is not None:
             channel.enqueue(codec.nack_frame(n, code, code.sentence))
         elif after_ms := (session.budget or self._budgets.of(session)).sends.spend():
             channel.enqueue(codec.retry_frame(n, Code.SENDER_LIMIT, after_ms))
         elif self._expect_answer(channel, conversation):
-            append = self._append_of(session, conversation, n, after, accept.content_of(text, min(reply_to, MAX_N)))
-            append.op = accept.reply_op(min(reply_to, MAX_N))
+            append = self._append_of(session, conversation, n, after, accept.content_of(text, reply_to))
+            append.op = accept.reply_op(reply_to)
             self._commit.submit(append)
 
     def _change(self, channel: Channel, event: Change) -> None:
@@ -256,7 +255,7 @@ class Requests:
 
     def _refusal(self, session: Session, event: Send | Change) -> Code | None:
         """What the frame alone decides (I7): such a message is never stored."""
-        if not 0 < event.n < MAX_N or event.after >= event.n:
+        if not 0 < event.n < ids.MAX_SEQ or event.after >= event.n:
             return Code.BAD_REQUEST
         known = session.unanswered is not None and event.conversation in session.unanswered
         if not known and not conversations.may_take_part(event.conversation, session.user):
@@ -279,7 +278,7 @@ class Requests:
             fail(channel, 0, Code.OVERLOADED, event.conversation, RETRY_MS)
             return
         session.conversations.add(event.conversation)
-        self._conversations.sync(channel, event.conversation, min(event.cursor, MAX_N), event.incarnation)
+        self._conversations.sync(channel, event.conversation, min(event.cursor, ids.MAX_SEQ), event.incarnation)
 
     def page(self, channel: Channel, conversation: Conversation, page: Page) -> None:
         channel.enqueue(
@@ -301,7 +300,7 @@ class Requests:
     def _cursor(self, channel: Channel, event: Cursor) -> None:
         session: Session = channel.session
         if session.conversations is not None and event.conversation in session.conversations:
-            self._sessions.move_cursor(session, event.conversation, min(event.seq, MAX_N))
+            self._sessions.move_cursor(session, event.conversation, min(event.seq, ids.MAX_SEQ))
 
     # -- rings of other servers ------------------------------------------------------------------------
 
