@@ -55,7 +55,6 @@ class AntiEntropy:
         self._recent = RecentReader()
         self._round = 0
         self._running = False
-        self._heads_again: list[str] = []
         self.on_grown: Callable[[Iterable[str]], None] = lambda conversations: None
         self.repaired = 0
 
@@ -111,6 +110,7 @@ class AntiEntropy:
 
     def _repair(self, behind: list[tuple[str, int]]) -> None:
         """What is still missing was not on its way: read it, and have us rung again."""
+        ahead: list[str] = []
         for name, head in behind:
             conversation = self._conversations.get(name)
             if conversation is None or not conversation.held:
@@ -120,10 +120,9 @@ class AntiEntropy:
                 self._conversations.renew_interest(conversation)
                 self._conversations.catch_up(conversation)
             elif conversation.applied > head:
-                self._heads_again.append(name)
-        if self._heads_again:
-            names, self._heads_again = self._heads_again, []
-            self._link.run(store.heads(names), lambda heads: self._went_back(names, heads))
+                ahead.append(name)
+        if ahead:
+            self._link.run(store.heads(ahead), lambda heads: self._went_back(ahead, heads))
 
     def _went_back(self, names: list[str], heads: Any) -> None:
         """A head read before a batch was applied looks like a log that went back: only a second look tells."""
