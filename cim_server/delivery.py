@@ -14,11 +14,12 @@ from cim_common.store.pages import LogPage
 from cim_common.wire import codec
 from cim_common.wire.kinds import REMOVALS, Kind
 from cim_common.wire.messages import Head
+from cim_server.answers import RETRY_MS
 from cim_server.channel import Channel
 from cim_server.conversation import Conversation, Early, Page
 from cim_server.pump import Pump
 from cim_server.redis_link import RedisLink
-from cim_server.syncing import RETRY_MS, Syncing
+from cim_server.syncing import Syncing
 
 GAP_S = 0.05
 """How long an entry waits for the one before it until the log is read (I10)."""

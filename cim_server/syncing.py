@@ -13,12 +13,12 @@ from cim_common.store.pages import LogPage, NotReadable
 from cim_common.wire.codes import Code
 from cim_common.wire.limits import MAX_PAGE_BYTES
 from cim_common.wire.messages import Failed
+from cim_server.answers import RETRY_MS
 from cim_server.channel import Channel
 from cim_server.conversation import Conversation, Cursor, Page
 from cim_server.redis_link import RedisLink
 
 TAIL = 64
-RETRY_MS = 1_000
 
 
 class Syncing:
