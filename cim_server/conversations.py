@@ -146,6 +146,10 @@ class Conversations:
             conversation.held = True
             conversation.applied = head
             self._delivery.apply_early(conversation)
+        self._read(conversation, waiting)
+
+    def _read(self, conversation: Conversation, waiting: Iterable[tuple[Channel, Cursor]]) -> None:
+        """Answer those who have waited for the conversation to be held, as far as they are still here."""
         for channel, cursor in waiting:
             if channel in conversation.syncing:
                 self._syncing.read(conversation, channel, cursor)
@@ -219,9 +223,7 @@ class Conversations:
             for channel in list(conversation.live):
                 channel.door.page(channel, conversation, Page(conversation.applied, conversation.applied, True))
         waiting, conversation.waiting = conversation.waiting, []
-        for channel, cursor in waiting:
-            if channel in conversation.syncing:
-                self._syncing.read(conversation, channel, cursor)
+        self._read(conversation, waiting)
         if conversation.applied < taken.head:
             self._delivery.catch_up(conversation)
         else:
