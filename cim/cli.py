@@ -30,17 +30,6 @@ class Address(click.ParamType):  # type: ignore[type-arg]
         return host.strip("[]"), int(port)
 
 
-class RedisUrl(click.ParamType):  # type: ignore[type-arg]
-    """The address of a Redis; what else it holds is redis-py's to read."""
-
-    name = "url"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not str(value).startswith(("redis://", "rediss://", "unix://")):
-            self.fail(f"{value!r} is not the address of a Redis, such as redis://127.0.0.1:6379/0", param, ctx)
-        return str(value)
-
-
 def _option(*names: str, variable: str | None = None, **settings: Any) -> Callable[[F], F]:
     """An option that is an environment variable as well: --server-port is CIM_SERVER_PORT, unless it says otherwise."""
     longest = next(name for name in names if name.startswith("--")).split("/")[0]
@@ -78,6 +67,13 @@ _directory = _option(
 )  # fmt: skip
 
 
+def _check_redis(ctx: click.Context, param: click.Parameter, url: str | None) -> str | None:
+    """The beginning of the address; what else it holds is redis-py's to read."""
+    if url is not None and not url.startswith(("redis://", "rediss://", "unix://")):
+        raise click.BadParameter(f"{url!r} is not the address of a Redis, such as redis://127.0.0.1:6379/0", ctx, param)
+    return url
+
+
 def _check_keep(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
     from cim_common.retention import BadKeep, Keep
 
@@ -108,7 +104,7 @@ _keep = _option(
     default=_default_data,
     help="Data folder.  [default: user's data folder]",
 )
-@_option("--redis", type=RedisUrl(), metavar="URL", help="Use this Redis instead of the embedded one.")
+@_option("--redis", callback=_check_redis, metavar="URL", help="Use this Redis instead of the embedded one.")
 @_option("--zookeeper", metavar="HOSTS", help="Use this ZooKeeper as registry instead of leases in Redis.")
 @_option("--legacy/--no-legacy", default=False, help="Serve CIM's Java clients, whose accounts have no password.")
 @_directory
@@ -155,7 +151,7 @@ def _check_plaintext(host: str, allowed: bool) -> None:
         )
 
 
-_redis = _option("--redis", type=RedisUrl(), metavar="URL", required=True, help="The cluster's Redis.")
+_redis = _option("--redis", callback=_check_redis, metavar="URL", required=True, help="The cluster's Redis.")
 _zookeeper = _option("--zookeeper", metavar="HOSTS", help="The cluster's ZooKeeper. Without: leases in Redis.")
 _secret = _option(
     "--secret-file", type=click.Path(exists=True, dir_okay=False), required=True,

@@ -119,10 +119,7 @@ class Budgets:
 
     def limited(self, table: Table) -> Table:
         """The same table with every request that is answered by its number charged to its user."""
-        return {
-            kind: self._charged(method) if "request" in kind._fields else method  # type: ignore[attr-defined]
-            for kind, method in table.items()
-        }
+        return {kind: self._charged(method) if hasattr(kind, "request") else method for kind, method in table.items()}
 
     def _charged(self, method: Any) -> Any:
         def charged(channel: Channel, event: Any) -> None:

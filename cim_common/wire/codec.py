@@ -197,7 +197,8 @@ def _coder(kind: type) -> tuple[Callable[[Any], bytes], Callable[[Any], Any]]:
     body = getattr(pb, kind.__name__)
 
     def to_body(message: Any) -> bytes:
-        return pb.Frame(command=command, **{field: _to_pb(message, body)}).SerializeToString()  # type: ignore[arg-type]
+        fields: dict[str, Any] = {"command": command, field: _to_pb(message, body)}
+        return pb.Frame(**fields).SerializeToString()
 
     def from_frame(parsed: pb.Frame) -> Any:
         return _from_pb(getattr(parsed, field), kind)
