@@ -144,8 +144,13 @@ while not full and ((up and at <= last) or (not up and at >= 1)) do
     if not from then break end
     if up and from > last then from = last + 1 end
     if from ~= at then
-      if up then gap(at, from - 1, NOT_A_MEMBER) else gap(math.max(from + 1, first_kept), at, NOT_A_MEMBER) end
-      at = from
+      if up then
+        gap(at, from - 1, NOT_A_MEMBER)
+        at = from
+      else
+        gap(math.max(from + 1, first_kept), at, NOT_A_MEMBER)
+        at = math.max(from, first_kept - 1)
+      end
     end
     if (up and at <= last) or (not up and at >= first_kept) then
       local done

@@ -153,6 +153,21 @@ def test_kick_leave_and_rejoin(world: World) -> None:
     assert world.members() == {"alice": "owner", "bob": "member"}
 
 
+@pytest.mark.invariant("I23")
+def test_downwards_too_every_seq_is_answered_where_retention_ends_within_an_absence(world: World) -> None:
+    world.say(ALICE, "one")
+    world.change(ALICE, Kind.KICKED, targets=(BOB,))
+    for number in range(4):
+        world.say(ALICE, f"behind his back {number}")
+    assert world.change(ALICE, Kind.JOINED, targets=(BOB,)) == 8
+    world.store.run(retention.trim(GROUP, Rule(newest=3), 0))
+    page = world.store.run(pages.page_down(GROUP, 2**53, 50, BOB))
+    assert ([seq for seq, _ in page.entries], page.end, page.more) == ([8], 1, False)
+    assert sorted(page.gaps) == [(1, 5, Code.EXPIRED), (6, 7, Code.NOT_A_MEMBER)]
+    up = world.store.run(pages.page_up(GROUP, 0, BOB))
+    assert ([seq for seq, _ in up.entries], up.gaps) == ([8], page.gaps[::-1])
+
+
 def test_who_may_kick_whom(world: World) -> None:
     assert world.change(BOB, Kind.KICKED, targets=(CAROL,)) == -Code.FORBIDDEN
     assert world.change(ALICE, Kind.KICKED, targets=(DAVE,)) == -Code.THEY_ARE_NOT_MEMBERS
