@@ -168,6 +168,27 @@ def test_downwards_too_every_seq_is_answered_where_retention_ends_within_an_abse
     assert ([seq for seq, _ in up.entries], up.gaps) == ([8], page.gaps[::-1])
 
 
+def test_who_comes_and_goes_often_keeps_the_newest_spans(world: World) -> None:
+    shown = []
+    for _ in range(10):
+        world.change(BOB, Kind.LEFT)
+        world.say(ALICE, "without bob")
+        shown.append(world.change(ALICE, Kind.JOINED, targets=(BOB,)))
+    world.say(ALICE, "the end")
+    page = world.store.run(pages.page_up(GROUP, 0, BOB))
+    kept = shown[-8:]
+    assert [seq for seq, _ in page.entries] == sorted([*kept, *(seq + 1 for seq in kept)])
+    assert page.gaps[0] == (1, kept[0] - 1, Code.NOT_A_MEMBER)
+
+
+def test_a_group_has_so_many_members_and_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "MAX_MEMBERS", 3)
+    assert world.change(ALICE, Kind.JOINED, targets=(DAVE,)) == -Code.TOO_MANY_MEMBERS
+    assert world.members() == {"alice": "owner", "bob": "member", "carol": "member"}
+    world.change(BOB, Kind.LEFT)
+    assert world.change(ALICE, Kind.JOINED, targets=(DAVE,)) == 3
+
+
 def test_who_may_kick_whom(world: World) -> None:
     assert world.change(BOB, Kind.KICKED, targets=(CAROL,)) == -Code.FORBIDDEN
     assert world.change(ALICE, Kind.KICKED, targets=(DAVE,)) == -Code.THEY_ARE_NOT_MEMBERS
@@ -203,6 +224,21 @@ def test_pins_stand_in_the_list(world: World) -> None:
     assert listed[1].pins == (second, first)
 
 
+def test_only_the_newest_pins_are_kept(world: World) -> None:
+    seqs = [world.say(BOB, f"text {number}") for number in range(52)]
+    for seq in seqs:
+        assert world.change(ALICE, Kind.PINNED, ref=seq) > 0
+    listed, _, _ = world.store.run(conversations.list_since(BOB, "d1", 0))
+    assert listed[1].pins == tuple(seqs[2:])
+
+
+def test_an_owner_is_followed_by_who_has_been_there_longest(world: World) -> None:
+    world.change(ALICE, Kind.KICKED, targets=(BOB,))
+    world.change(ALICE, Kind.JOINED, targets=(BOB,))
+    world.change(ALICE, Kind.LEFT)
+    assert world.members() == {"bob": "member", "carol": "owner"}
+
+
 def test_an_owner_hands_over_leaves_and_dissolves(world: World) -> None:
     world.change(ALICE, Kind.ROLE, targets=(CAROL,), role="owner")
     assert world.members() == {"alice": "admin", "bob": "member", "carol": "owner"}
@@ -222,6 +258,27 @@ def test_a_block_stops_the_other_only(world: World) -> None:
     assert world.change(ALICE, Kind.UNBLOCKED, DIRECT, targets=(ALICE,)) == -Code.FORBIDDEN
     assert world.change(BOB, Kind.UNBLOCKED, DIRECT, targets=(ALICE,)) == 4
     assert world.say(ALICE, "thanks", DIRECT) == 5
+
+
+def test_in_a_direct_conversation_nobody_recalls_what_the_other_said(world: World) -> None:
+    assert world.say(ALICE, "hi", DIRECT) == 1
+    assert world.change(BOB, Kind.RECALLED, DIRECT, ref=1) == -Code.FORBIDDEN
+    assert world.change(ALICE, Kind.RECALLED, DIRECT, ref=1) == 2
+
+
+def test_a_reaction_said_twice_counts_once(world: World) -> None:
+    seq = world.say(ALICE, "x")
+
+    def counts() -> list[Any]:
+        page = world.store.run(pages.page_from(GROUP, seq - 1, 1, BOB, True))
+        return list(codec.decode_entry(page.entries[0][1]).reactions)
+
+    for user, removed in ((BOB, False), (BOB, False), (CAROL, True), (CAROL, False), (CAROL, False)):
+        assert world.change(user, Kind.REACTION, ref=seq, text="+1", removed=removed) > 0
+    assert counts() == [("+1", 2, True)]
+    for _ in range(2):
+        world.change(CAROL, Kind.REACTION, ref=seq, text="+1", removed=True)
+    assert counts() == [("+1", 1, True)]
 
 
 def test_edits_recalls_and_reactions_are_what_history_shows(world: World) -> None:

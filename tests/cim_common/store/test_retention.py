@@ -62,7 +62,8 @@ def test_by_number_in_bounded_steps(committer: Any) -> None:
 def test_by_age(committer: Any) -> None:
     write(committer, 3, at_ms=NOW - 3 * HOUR_MS)
     write(committer, 3, at_ms=NOW - HOUR_MS)
-    assert trim_all(committer.store, Rule(age_ms=4 * HOUR_MS)) == 1
+    assert trim_all(committer.store, Rule(age_ms=4 * HOUR_MS, newest=6)) == 1
+    assert trim_all(committer.store, Rule(age_ms=2 * HOUR_MS, newest=6)) == 4
     assert trim_all(committer.store, Rule(age_ms=2 * HOUR_MS)) == 4
     assert trim_all(committer.store, Rule(age_ms=2 * HOUR_MS, newest=2)) == 5
     assert seqs(committer.store) == [5, 6]
