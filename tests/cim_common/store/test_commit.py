@@ -153,6 +153,22 @@ def test_whoever_finds_a_todo_finishes_it_before_answering(committer: Any, store
     assert store.run(conversations.overdue(10_000)) == []
 
 
+@pytest.mark.invariant("I13")
+@pytest.mark.parametrize("key", [None, "k"], ids=["by n", "by key"])
+def test_a_resend_finishes_a_todo_too(committer: Any, new_committer: Any, store: Any, key: str | None) -> None:
+    """The first try died when its message was stored and the lists were not written."""
+    flow = conversations.open_direct(DIRECT, 1)
+    store.execute(flow.send(store.execute(next(flow))))
+    committer.group.submit(committer.append(1, 0, "first", key=key))
+    write = committer.group.next_write(now_ms())
+    assert write is not None
+    store.connection.send_packed_command([write[0]])
+    store.connection.read_response()
+    assert store.command("ZSCORE", keys.conversations(BOB), DIRECT) is None
+    assert new_committer().commit(committer.append(1, 0, "first", key=key)) == [("KNOWN", 1, 0)]
+    assert store.command("ZSCORE", keys.conversations(BOB), DIRECT) is not None
+
+
 def test_interested_servers_are_rung_and_dead_ones_forgotten(new_committer: Any, store: Any) -> None:
     mine = new_committer("s1:e1")
     mine.commit(mine.append(1, 0, "first"))
