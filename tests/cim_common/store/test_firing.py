@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cim_common import accept, changes, ids
-from cim_common.accept import Append
+from cim_common.accept import Append, Status
 from cim_common.store import conversations, firing, keys, metadata, pages, schedules
 from cim_common.store.firing import Firing
 from cim_common.store.flow import Flow
@@ -245,6 +245,45 @@ def test_a_server_that_dies_while_it_refuses_tells_it_once(world: World, died: s
     assert world.texts(GROUP) == []
     assert world.store.run(schedules.waiting(ALICE, now_ms())) == []
     assert world.nothing_is_left()
+
+
+def test_what_was_refused_and_is_cancelled_before_its_owner_was_told_is_cancelled(world: World) -> None:
+    world.group()
+    world.store.run(world.schedule("secret", GROUP))
+    world.kick()
+    assert world.fire() == ["REFUSED"]
+    assert world.store.run(world.cancel()) == DONE
+    assert world.fire() == []
+    assert (world.texts(GROUP), world.texts(NOTES), world.nothing_is_left()) == ([], [], True)
+
+
+def test_what_could_not_be_sent_or_told_now_is_found_again(world: World) -> None:
+    def away() -> None:
+        (found,) = world.found()
+        append = found.append(Nobody(), now_ms(), time.monotonic())
+        append.refuse(Status.RETRY, Code.STORE_UNAVAILABLE, 1_000)
+        assert found.after(append) is None
+
+    world.group()
+    world.store.run(world.schedule("secret", GROUP))
+    away()
+    world.kick()
+    assert world.fire() == ["REFUSED"]
+    away()
+    assert world.fire() == ["STORED"]
+    assert (len(world.texts(NOTES)), world.nothing_is_left()) == (1, True)
+
+
+def test_an_id_used_again_when_it_is_forgotten_is_another_message(world: World) -> None:
+    """What became of it is remembered for a week; its id in the log is for ever (I4)."""
+    for born in (now_ms() - 2, now_ms() - 1):
+        assert world.store.run(schedules.schedule(ALICE, "s1", DIRECT, born, "now", born)) == DONE
+        assert world.fire() == ["STORED"]
+        forgotten = [key for key in world.store.command("KEYS", "*") if key.startswith((b"schend:", b"idem:"))]
+        assert len(forgotten) == 2
+        world.store.command("DEL", *forgotten)
+    first, second = world.entries()
+    assert first.message_id != second.message_id
 
 
 def test_once_refused_it_is_not_sent_after_all(world: World, new_committer: Any) -> None:

@@ -153,6 +153,38 @@ def test_a_late_copy_of_the_first_placing_places_nothing(owner: Owner, store: An
     assert (owner.waiting(), owner.due()) == (waited, due)
 
 
+def test_a_late_note_that_an_edit_was_placed_is_not_taken_for_the_next_ones(owner: Owner, store: Any) -> None:
+    """The next edit has been written, and dies before it is placed; the message it replaces must not be lost."""
+    store.run(owner.schedule())
+    late = owner.schedule("second", owner.at + 5)
+    commands = next(late)
+    for _ in range(4):
+        commands = late.send(store.execute(commands))
+    stopped(store, owner.schedule("third", owner.at + 9), 6)
+    assert store.execute(commands) == [0]
+    assert owner.waiting() == ["third"]
+    assert owner.due() == [(str(ALICE), owner.at + 9)]
+
+
+@pytest.mark.parametrize("then", ["cancelled", "changed"])
+def test_a_late_copy_of_an_edits_placing_places_nothing(owner: Owner, store: Any, then: str) -> None:
+    store.run(owner.schedule())
+    late = owner.schedule("second", owner.at + 5)
+    commands = next(late)
+    for _ in range(3):
+        commands = late.send(store.execute(commands))
+    assert store.run(owner.cancel() if then == "cancelled" else owner.schedule("third", owner.at + 9)) == DONE
+    waited, due = owner.waiting(), owner.due()
+    outcome = None
+    try:
+        while True:
+            commands = late.send(store.execute(commands))
+    except StopIteration as stop:
+        outcome = stop.value
+    assert outcome == (Outcome(Code.NO_SUCH_SCHEDULE) if then == "cancelled" else DONE)
+    assert (owner.waiting(), owner.due()) == (waited, due)
+
+
 def test_a_device_that_has_connected_elsewhere_asks_in_vain(owner: Owner, store: Any) -> None:
     old, new = Session("s1:e1", "c1"), Session("s2:e1", "c2")
     store.command("HSET", keys.sessions(ALICE), "d1", str(new))
