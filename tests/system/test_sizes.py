@@ -96,7 +96,6 @@ def costs(cluster: Cluster) -> dict[str, int]:
 
 async def test_held_and_idle_conversations_cost_nothing(cluster: Cluster) -> None:
     filling = Filling(cluster)
-    spent: dict[int, dict[str, int]] = {}
     others = filling.users("zb-other", MANY)
     async with person(cluster, "zb-few") as few, person(cluster, "zb-many") as many:
         filling.directs([(filling.user("zb-few"), other) for other in others[:FEW]])
@@ -106,14 +105,14 @@ async def test_held_and_idle_conversations_cost_nothing(cluster: Cluster) -> Non
                 filling.directs([(filling.user("zb-many"), other) for other in others])
                 await eventually_async(lambda: len(many._core.inbox._views) > MANY and not many.syncing, 30)
             for _ in range(10):
-                spent[count] = await trio.to_thread.run_sync(costs, cluster)
-                if sum(spent[count].get(name, 0) for name in ("hget", "hmget", "evalsha", "xrange", "hset")) < 100:
+                commands = await trio.to_thread.run_sync(costs, cluster)
+                buckets = commands.pop("zrange", 0) + commands.pop("zscore", 0)
+                # What ended with a test before this one is cleared away once, some time: then it is quiet.
+                if sum(commands.values()) < 200:
                     break
-    for count, commands in spent.items():
-        # Beside what each round of a server asks of each bucket: nothing for each conversation.
-        buckets = commands.pop("zrange", 0) + commands.pop("zscore", 0)
-        assert buckets <= 2 * 3 * 2 * BUCKETS
-        assert sum(commands.values()) < 200, (count, commands)
+            # Beside what each round of a server asks of each bucket: nothing for each conversation.
+            assert buckets <= 2 * 3 * 2 * BUCKETS
+            assert sum(commands.values()) < 200, (count, commands)
 
 
 async def test_a_group_message_costs_one_push_entry_for_each_other_server(cluster: Cluster) -> None:
