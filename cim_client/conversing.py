@@ -51,6 +51,10 @@ class Conversing:
         """Append an entry that is no text; `fields` are those of `wire.messages.Change`."""
         return await self._core.sending.send(to, Change("", 0, 0, int(kind), **fields))
 
+    async def rename(self, group: str, name: str, topic: str) -> None:
+        receipt = await self.change(group, Kind.RENAMED, text=name, topic=topic)
+        self._core.receiving.renamed(group, receipt.seq, name)
+
     # -- reading -----------------------------------------------------------------------------------------
 
     def history(

@@ -64,7 +64,7 @@ class Group:
 
     async def rename(self, name: str, topic: str = "") -> None:
         """Give the group another name and topic."""
-        await self._conversing.change(self.id, Kind.RENAMED, text=name, topic=topic)
+        await self._conversing.rename(self.id, name, topic)
         self.name = name
 
     async def dissolve(self) -> None:

@@ -10,9 +10,10 @@ from cim_client.events import event_of, event_of_signal
 from cim_client.inbox import Inbox
 from cim_client.parts import Parts
 from cim_client.types import Event, Message, message_of
-from cim_client.views import OUT, Position
+from cim_client.views import OUT, Changed, Position
 from cim_common import ids
 from cim_common.wire.codes import Code
+from cim_common.wire.kinds import Kind
 from cim_common.wire.messages import (
     Conversation,
     Conversations,
@@ -31,9 +32,10 @@ LIST_TIMEOUT_S = 30.0
 
 
 class Known(NamedTuple):
-    """What is kept of a conversation, from its last list entry."""
+    """What is kept of a conversation, from its last list entry and renamings since; `named_at`: the title's seq."""
 
     title: str
+    named_at: int
     role: str
     pinned: bool
     muted: bool
@@ -113,7 +115,7 @@ class Receiving:
         self._parts.wake()
 
     def _tell(self, listed: Conversation) -> None:
-        new = Known(listed.title, listed.role, listed.pinned, listed.muted, listed.active_ms)
+        new = Known(listed.title, listed.head, listed.role, listed.pinned, listed.muted, listed.active_ms)
         old = self.known.get(listed.id)
         self.known[listed.id] = new
         event = Event("conversation", "new", conversation=listed.id, text=listed.title, role=listed.role)
@@ -121,6 +123,12 @@ class Receiving:
             self._parts.events.add(event)
         elif (old.pinned, old.muted) != (new.pinned, new.muted):
             self._parts.events.add(event._replace(state="settings"))
+
+    def renamed(self, conversation: str, seq: int, title: str) -> None:
+        """An entry has given a group another name; one from before the list was read is known already."""
+        known = self.known.get(conversation)
+        if known is not None and seq > known.named_at:
+            self.known[conversation] = known._replace(title=title, named_at=seq)
 
     def group(self, which: str) -> tuple[str, str] | None:
         """Id and title of a group one takes part in, by its id or, of several of that name, the last active."""
@@ -221,6 +229,8 @@ class Receiving:
 
     def _told(self) -> None:
         for news in self._inbox.news():
+            if isinstance(news, Changed) and news.entry.kind == Kind.RENAMED:
+                self.renamed(news.conversation, news.entry.seq, news.entry.text)
             event = event_of(news)
             if event is not None:
                 self._parts.events.add(event)

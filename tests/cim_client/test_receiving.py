@@ -1,4 +1,4 @@
-"""Receiving: what the server says about pages that it does not give now."""
+"""Receiving: pages that the server does not give now, and what is known of conversations."""
 
 import trio
 import trio.testing
@@ -10,8 +10,10 @@ from cim_client.parts import Parts, Tasks
 from cim_client.receiving import Receiving
 from cim_client.requests import Requests
 from cim_client.store import MemoryStore
+from cim_common import ids
 from cim_common.wire.codes import Code
-from cim_common.wire.messages import Conversation, Failed, Page, Sync
+from cim_common.wire.kinds import Kind
+from cim_common.wire.messages import Conversation, Conversations, Entry, Failed, Page, Sync
 
 
 def nothing() -> None:
@@ -53,3 +55,17 @@ async def test_another_refusal_stops_only_its_conversation(autojump_clock: trio.
     receiving.failed(Failed(0, Code.STORE_UNAVAILABLE, "", "a", 500))
     receiving.page(Page("b", 7, 2, 9, False, ()))
     assert receiving.frames(now, False) == [Sync("b", 2, 7)]
+
+
+async def test_a_group_is_found_by_its_name_of_now() -> None:
+    receiving, _ = made()
+    group = ids.new_group()
+    asked = Conversations(1, (Conversation(group, 1, 5, 7, 0, title="coffee", role="member"),), 1, False)
+    receiving._listed(asked)
+    receiving.frames(0.0, False)
+    renames = tuple(Entry(seq, 2, "bob", "x", seq, 0, name, Kind.RENAMED) for seq, name in ((4, "tea"), (6, "cocoa")))
+    receiving.page(Page(group, 7, 5, 6, False, renames[:1]))
+    assert receiving.group("coffee") == (group, "coffee")
+    receiving.page(Page(group, 7, 6, 6, True, renames[1:]))
+    assert receiving.group("cocoa") == (group, "cocoa")
+    assert receiving.group("coffee") is None

@@ -78,6 +78,10 @@ async def test_an_owner_who_leaves_hands_over(cluster: Cluster) -> None:
         await theirs.rename("coffee", "strong")
         renamed = await event(bob, "conversation", lambda found: found.state == "renamed")
         assert (renamed.text, renamed.user) == ("coffee", "gb-eve")
+        for member in (bob, eve):
+            assert member.group("coffee").id == group.id
+            with pytest.raises(Refused):
+                member.group("tea")
         roles = {listed.title: listed.role for listed in await eve.conversations()}
         assert roles["coffee"] == "owner"
         with pytest.raises(Refused) as refused:
