@@ -379,7 +379,8 @@ async def _register(api: RouteApi, name: str, password: str, timeout_s: float) -
             if refused.code != Code.NAME_TAKEN:
                 raise
             return
-        except Unavailable:
-            if trio.current_time() >= deadline:
+        except Unavailable as error:
+            pause = max(error.after_s, REGISTER_AGAIN_S)
+            if trio.current_time() + pause >= deadline:
                 raise
-            await trio.sleep(REGISTER_AGAIN_S)
+            await trio.sleep(pause)

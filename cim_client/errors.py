@@ -31,7 +31,11 @@ class Closed(CimError):
 
 
 class Unavailable(CimError):
-    """Nobody answered in time; trying again later may help."""
+    """Nobody answered in time; trying again later may help. `after_s`: how long to wait first, 0 if nobody said."""
+
+    def __init__(self, code: int, message: str = "", after_s: float = 0.0) -> None:
+        super().__init__(code, message)
+        self.after_s = after_s
 
 
 def is_passing(code: int) -> bool:

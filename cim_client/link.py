@@ -96,6 +96,7 @@ class Link:
         avoid: list[str] = []
         while True:
             where = ""
+            at_least_s = 0.0
             try:
                 place = await self._handler.find_place(avoid)
                 where = f"{place.host}:{place.port}"
@@ -109,13 +110,14 @@ class Link:
                     failures, avoid = 0, []
                 after_s = lost.after_s
             except Unavailable as error:
-                after_s = None if error.code != Code.TOO_MANY_ATTEMPTS else BACK_OFF_CAP_S
+                after_s, at_least_s = None, error.after_s
             if where:
                 avoid = [*avoid, where][-AVOID_LAST:]
             failures += 1
             pause = min(BACK_OFF_CAP_S, BACK_OFF_BASE_S * 2 ** min(failures, 10)) * random.random()
             if after_s is not None:
                 pause = after_s + random.random() * 0.1
+            pause = max(pause, at_least_s)
             self._handler.disconnected(pause)
             await trio.sleep(pause)
 

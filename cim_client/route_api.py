@@ -12,6 +12,8 @@ from cim_common.wire.codes import Code
 
 TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
+MAX_RETRY_AFTER_S = 300.0
+"""A route that asks for more is asked again anyhow."""
 
 
 class Place(NamedTuple):
@@ -83,14 +85,15 @@ class RouteApi:
         try:
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             response = connection.getresponse()
-            return _read(response.status, response.read(MAX_ANSWER_BYTES))
+            return read(response.status, response.read(MAX_ANSWER_BYTES), response.getheader("Retry-After", ""))
         except (OSError, http.client.HTTPException) as error:
             raise Unavailable(Code.NO_SERVER, f"Route at {self.url} does not answer ({error}).") from error
         finally:
             connection.close()
 
 
-def _read(status: int, data: bytes) -> Any:
+def read(status: int, data: bytes, retry_after: str) -> Any:
+    """What route has answered: JSON, or an error that says how long to wait, if route did."""
     try:
         answer = json.loads(data) if data else {}
         if status < 400:
@@ -99,5 +102,5 @@ def _read(status: int, data: bytes) -> Any:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unavailable(Code.INTERNAL, f"That is no answer of a route (HTTP {status}).") from error
     if status >= 500 or status == 429:
-        raise Unavailable(code, detail)
+        raise Unavailable(code, detail, min(float(retry_after), MAX_RETRY_AFTER_S) if retry_after.isdecimal() else 0.0)
     raise Refused(code, detail)
