@@ -75,7 +75,6 @@ class App:
         self._starting = trio.CancelScope()
         self._serving = False
         self._unlisted = False
-        self._audit_due = False
         self.epoch = f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(3)}"
         self.ref = f"{settings.server_id}:{self.epoch}"
         self.liveness = Liveness()
@@ -170,10 +169,8 @@ class App:
     def _connected(self, link: RedisLink) -> None:
         if self.resuming.connected(link.start):
             self.anti_entropy.forget()
-            self._audit_due = True
-        if self._audit_due and self.read_link.up:
-            self._audit_due = False
             self.audit.run_now()
+        self.audit.go_on()
 
     def registry_changed(self, servers: tuple[Server, ...]) -> None:
         self.liveness.update((server.id, server.epoch) for server in servers)

@@ -18,7 +18,7 @@ from typing import Any
 
 from cim_common.store import sessions as store
 from cim_common.store.clock import StoreClock
-from cim_common.store.flow import Flow
+from cim_common.store.flow import Flow, StoreUnavailable
 from cim_common.store.sessions import Standing
 from cim_common.wire.codes import Code
 from cim_server.pump import Pump
@@ -27,6 +27,8 @@ from cim_server.sessions import Session, Sessions
 
 CHECKED_AT_ONCE = 200
 EVERY_S = 120.0
+AGAIN_S = 1.0
+"""When to check again after the store did not answer."""
 
 
 class Audit:
@@ -38,7 +40,7 @@ class Audit:
         self._clock = clock
         self._sessions = sessions
         self._running = False
-        self._again = False
+        self._due = False
 
     def start(self) -> None:
         self._pump.timers.after(EVERY_S, self._tick)
@@ -48,11 +50,14 @@ class Audit:
         self._pump.timers.after(EVERY_S, self._tick)
 
     def run_now(self) -> None:
-        """Check every session, once more if a check is running; nothing is to be had while the store is away."""
-        if self._running:
-            self._again = True
-        elif self._link.up:
-            self._running = True
+        """Check every session: now, or when a check that is running has ended, or when the store is back."""
+        self._due = True
+        self.go_on()
+
+    def go_on(self) -> None:
+        """The store is there: check what is due."""
+        if self._due and not self._running and self._link.up:
+            self._due, self._running = False, True
             self._link.run(self._flow(self._sessions.all()), self._finished)
 
     def check(self, session: Session) -> None:
@@ -71,9 +76,11 @@ class Audit:
     def _finished(self, outcome: Any) -> None:
         self._running = False
         self._act(outcome)
-        if self._again:
-            self._again = False
-            self.run_now()
+        if isinstance(outcome, StoreUnavailable):
+            self._due = True
+            self._pump.timers.after(AGAIN_S, self.go_on)
+        else:
+            self.go_on()
 
     def _act(self, outcome: Any) -> None:
         if not isinstance(outcome, list):

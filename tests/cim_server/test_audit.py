@@ -7,9 +7,10 @@ import pytest
 
 from cim_common.store import devices, keys, sessions, settings
 from cim_common.store.clock import StoreClock
+from cim_common.store.flow import StoreUnavailable
 from cim_common.store.sessions import Session as Record
 from cim_common.wire.codes import Code
-from cim_server.audit import EVERY_S, Audit, log_out, supersede
+from cim_server.audit import AGAIN_S, EVERY_S, Audit, log_out, supersede
 from cim_server.pump import Pump
 from cim_server.sessions import Session, Sessions
 from tests.cim_common.store.conftest import ALICE, Store
@@ -199,3 +200,27 @@ def test_a_list_that_went_back_is_read_from_the_beginning(bench: Bench) -> None:
     bench.link.start = 2
     bench.audit.run_now()
     assert told(session) == [Code.SESSION_LOST]
+
+
+@pytest.mark.invariant("I15")
+def test_what_is_due_while_the_store_is_away_is_done_when_it_is_back(bench: Bench) -> None:
+    session = bench.connect()
+    bench.store.run(sessions.claim(ALICE, "alice", "d1", Record("s2:e2", "c9"), False, 2_000, 1))
+    bench.link.up = False
+    bench.audit.run_now()
+    assert told(session) == []
+    bench.link.up = True
+    bench.audit.go_on()
+    assert told(session) == ["superseded"]
+
+
+@pytest.mark.invariant("I15")
+def test_a_check_without_an_answer_is_made_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = bench.connect()
+    bench.store.run(sessions.claim(ALICE, "alice", "d1", Record("s2:e2", "c9"), False, 2_000, 1))
+    with monkeypatch.context() as broken:
+        broken.setattr(bench.link, "run", lambda flow, done: done(StoreUnavailable("gone")))
+        bench.audit.run_now()
+    assert told(session) == []
+    bench.pump.timers.run(bench.pump.now + 2 * AGAIN_S)
+    assert told(session) == ["superseded"]
