@@ -52,17 +52,10 @@ local function readable(at)
   return nil
 end
 
-local function may_read(seq)
-  for _, span in ipairs(spans) do
-    if seq >= span[1] and seq <= span[2] then return true end
-  end
-  return false
-end
-
 -- What a later edit has made of a message: its seq and content; 0 and "" for none.
 local function edit_of(state)
   local seq = state and string.sub(state, 1, 1) == 'e' and tonumber(string.sub(state, 2)) or 0
-  local entry = seq > 0 and may_read(seq) and entry_at(KEYS[2], seq)
+  local entry = seq > 0 and may_read(member, seq) and entry_at(KEYS[2], seq)
   if not entry then return 0, '' end
   return seq, entry.t
 end
