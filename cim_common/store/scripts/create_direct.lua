@@ -1,7 +1,8 @@
 -- Create a direct conversation, once (I13).
 --
 -- KEYS  conv, todo (one slot)
--- ARGV  conversation, now in ms, incarnation, the start of Redis (parts/incarnations.lua), then user and name of each member (one pair for one's notes)
+-- ARGV  conversation, now in ms, incarnation, the start of Redis (parts/incarnations.lua), then user and name of each
+--       member (one pair for one's notes)
 -- Returns 1 when it was created by this call, 0 when it existed.
 --
 -- The `t` field names the members whose lists are still to be written, and the todo entry that there are such.

@@ -102,7 +102,7 @@ local function take(item, state)
   return true
 end
 
--- Read from `from` to `to`, both included; returns the last seq taken, nil when nothing more fits.
+-- Read from `from` to `to`, both included; returns the last seq taken, and whether the page is full.
 local function read(from, to)
   local at = from
   while (up and at <= to) or (not up and at >= to) do
@@ -122,7 +122,7 @@ end
 
 local at = tonumber(ARGV[2])
 if not up then at = math.min(at, last) end
-local full, more, start = false, 0, at
+local full = false
 while not full and ((up and at <= last) or (not up and at >= 1)) do
   if at < first_kept then
     if up then
@@ -152,6 +152,5 @@ while not full and ((up and at <= last) or (not up and at >= 1)) do
     end
   end
 end
-if full then more = 1 end
 local finish = up and at - 1 or at + 1
-return {last, tonumber(head[2]), first_kept, finish, more, member.role, entries, gaps, states}
+return {last, tonumber(head[2]), first_kept, finish, full and 1 or 0, member.role, entries, gaps, states}
