@@ -1,4 +1,4 @@
-"""What a round of anti-entropy tells of, over a real Redis (I9)."""
+"""What a round of anti-entropy finds and has done, over a real Redis (I9, I13)."""
 
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from cim_common import ids
-from cim_common.store import keys, metadata
+from cim_common.store import conversations, keys, metadata
 from cim_common.store.clock import StoreClock
-from cim_server.anti_entropy import AntiEntropy
+from cim_server.anti_entropy import CERTAIN_S, SWEEP_EVERY, AntiEntropy
 from cim_server.pump import Pump
-from tests.cim_common.store.conftest import ALICE, BOB, DIRECT, Committer, Store
+from tests.cim_common.store.conftest import ALICE, BOB, DIRECT, Committer, Store, now_ms
+
+SERVER = "s1:e1"
 
 
 class Link:
@@ -27,17 +29,50 @@ class Link:
 
 
 class Held:
-    """The conversations of a server that takes part in one, with all of it applied."""
+    """The conversations of a server that takes part in one; it notes what it is told to do."""
 
     def __init__(self, name: str, applied: int) -> None:
         self.buckets = {ids.conversation_bucket(name): 1}
         self.conversation = SimpleNamespace(id=name, applied=applied, held=True)
+        self.told: list[Any] = []
 
     def held(self) -> list[Any]:
         return [self.conversation]
 
     def get(self, name: str) -> Any:
         return self.conversation if name == self.conversation.id else None
+
+    def renew_interest(self, conversation: Any) -> None:
+        self.told.append("interest")
+
+    def catch_up(self, conversation: Any) -> None:
+        self.told.append("catch up")
+
+    def rewind(self, conversation: Any, head: int) -> None:
+        self.told.append(head)
+
+
+class Bench:
+    """One server's anti-entropy on a real store, with a pump whose clock the test moves."""
+
+    def __init__(self, store: Store, applied: int) -> None:
+        self.here = Held(DIRECT, applied)
+        self.grown: list[list[str]] = []
+        self.asked: list[str] = []
+        self.pump = Pump()
+        sessions = SimpleNamespace(announce=lambda: self.asked.append("announce"))
+        audit = SimpleNamespace(run_now=lambda: self.asked.append("audit"))
+        parts: list[Any] = [Link(store), StoreClock(), self.here, sessions, audit, SERVER]
+        self.anti_entropy = AntiEntropy(self.pump, *parts)
+        self.anti_entropy.on_grown = lambda names: self.grown.append(list(names))
+
+    def round(self) -> None:
+        self.anti_entropy.run_now()
+
+    def pass_time(self) -> None:
+        """What was just on its way has come by then."""
+        self.pump.now += 2 * CERTAIN_S
+        self.pump.timers.run(self.pump.now)
 
 
 @pytest.fixture
@@ -50,21 +85,100 @@ def committer(redis_url: str) -> Iterator[Committer]:
     store.connection.disconnect()
 
 
-@pytest.mark.invariant("I9")
-def test_what_had_grown_before_the_first_look_is_told_of_too(committer: Committer) -> None:
-    committer.commit(committer.append(1, 0, "a"))
-    here, told = Held(DIRECT, applied=1), list[list[str]]()
-    rest = SimpleNamespace(announce=lambda: None, run_now=lambda: None)
-    parts: list[Any] = [Link(committer.store), StoreClock(), here, rest, rest, "s1:e1"]
-    pump = Pump()
-    anti_entropy = AntiEntropy(pump, *parts)
-    anti_entropy.on_grown = lambda names: told.append(list(names))
+@pytest.fixture
+def new_bench(committer: Committer) -> Iterator[Callable[[int], Bench]]:
+    """A server that has applied so much: `new_bench(applied)`."""
+    made: list[Bench] = []
 
-    anti_entropy.run_now()
-    anti_entropy.run_now()
+    def make(applied: int) -> Bench:
+        made.append(Bench(committer.store, applied))
+        return made[-1]
+
+    yield make
+    for bench in made:
+        bench.pump.close()
+
+
+@pytest.mark.invariant("I9")
+def test_what_had_grown_before_the_first_look_is_told_of_too(
+    committer: Committer, new_bench: Callable[[int], Bench]
+) -> None:
+    committer.commit(committer.append(1, 0, "a"))
+    bench = new_bench(1)
+    bench.round()
+    bench.round()
     committer.commit(committer.append(2, 1, "b"))
-    here.conversation.applied = 2
-    anti_entropy.run_now()
-    assert told == [[DIRECT], [], [DIRECT]]
-    assert anti_entropy.repaired == 0
-    pump.close()
+    bench.here.conversation.applied = 2
+    bench.round()
+    bench.pass_time()
+    assert bench.grown == [[DIRECT], [], [DIRECT]]
+    assert (bench.here.told, bench.anti_entropy.repaired) == ([], 0)
+
+
+@pytest.mark.invariant("I9")
+def test_who_is_behind_takes_interest_again_and_reads(committer: Committer, new_bench: Callable[[int], Bench]) -> None:
+    committer.commit(committer.append(1, 0, "a"), committer.append(2, 1, "b"))
+    bench = new_bench(1)
+    bench.round()
+    assert bench.here.told == []
+    bench.pass_time()
+    assert (bench.here.told, bench.anti_entropy.repaired) == (["interest", "catch up"], 1)
+
+
+@pytest.mark.invariant("I9")
+def test_what_was_on_its_way_is_not_read(committer: Committer, new_bench: Callable[[int], Bench]) -> None:
+    committer.commit(committer.append(1, 0, "a"), committer.append(2, 1, "b"))
+    bench = new_bench(1)
+    bench.round()
+    bench.here.conversation.applied = 2
+    bench.pass_time()
+    assert (bench.here.told, bench.anti_entropy.repaired) == ([], 0)
+
+
+@pytest.mark.invariant("I22")
+def test_a_log_counts_as_gone_back_only_at_a_second_look(
+    committer: Committer, new_bench: Callable[[int], Bench]
+) -> None:
+    committer.commit(committer.append(1, 0, "a"))
+    bench = new_bench(2)
+    bench.round()
+    committer.commit(committer.append(2, 1, "b"))
+    bench.pass_time()
+    assert bench.here.told == []
+    bench.here.conversation.applied = 5
+    committer.commit(committer.append(3, 2, "c"))
+    bench.round()
+    bench.pass_time()
+    assert bench.here.told == [3]
+
+
+@pytest.mark.invariant("I13")
+def test_a_change_that_nobody_has_finished_is_finished(
+    committer: Committer, new_bench: Callable[[int], Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, bench = committer.store, new_bench(0)
+    flow = conversations.open_direct(DIRECT, now_ms())
+    store.execute(flow.send(store.execute(next(flow))))  # the conversation is there; who made it has died
+    for _ in range(2 * SWEEP_EVERY):
+        bench.round()
+    assert store.command("ZSCORE", keys.conversations(BOB), DIRECT) is None  # it may still be under way
+    monkeypatch.setattr(conversations, "SWEEP_AFTER_MS", -1_000)
+    for _ in range(SWEEP_EVERY):
+        bench.round()
+    for user in (ALICE, BOB):
+        assert store.command("ZSCORE", keys.conversations(user), DIRECT) is not None
+    assert store.run(conversations.overdue(now_ms() + 60_000)) == []
+
+
+@pytest.mark.invariant("I9", "I15")
+def test_a_push_stream_that_was_lost_is_made_anew_and_makes_everybody_look(
+    committer: Committer, new_bench: Callable[[int], Bench]
+) -> None:
+    bench = new_bench(0)
+    bench.round()
+    bench.round()
+    assert bench.asked == ["announce", "audit"]
+    committer.store.command("DEL", keys.push(SERVER))
+    bench.round()
+    assert bench.asked == ["announce", "audit"] * 2
+    assert committer.store.command("EXISTS", keys.push(SERVER)) == 1
