@@ -23,7 +23,7 @@ from tests.faults import clients
 from tests.faults.checker import check_folder
 from tests.faults.clients import participant
 from tests.faults.history import Recorder, Stored
-from tests.real_servers import eventually, eventually_async
+from tests.real_servers import SLOWNESS, eventually, eventually_async
 from tests.system.cluster import Cluster
 from tests.system.raw import Raw, call
 
@@ -266,6 +266,49 @@ class TestRoute:
         points.no_promise_is_broken()
 
 
+def log_in(points: Points, name: str, apart_from: str = "") -> Raw:
+    """Connected, and not to that server."""
+
+    def attempt() -> Raw | None:
+        try:
+            raw = Raw(points.route, name, "d1", [apart_from])
+        except OSError:
+            time.sleep(LOGIN_AGAIN_S)  # sent to a server that has just died
+            return None
+        if raw.server == apart_from:
+            raw.close()
+            time.sleep(LOGIN_AGAIN_S)
+            return None
+        return raw.log_in()
+
+    raw = eventually(attempt, SETTLE_S)
+    assert raw is not None
+    return raw
+
+
+@pytest.mark.invariant("I9")
+class TestSilence:
+    """A server dies with the last message there is: no later doorbell tells of it, and nobody sends it again."""
+
+    @pytest.mark.parametrize("point", [Point.APPEND_WRITTEN, Point.APPEND_ANSWERED, Point.ACKNOWLEDGED])
+    def test_a_server_dies(self, points: Points, point: Point) -> None:
+        tag = point.replace("-", "")
+        alice = log_in(points, f"alices{tag}")
+        bob = log_in(points, f"bobs{tag}", alice.server)
+        direct = alice.with_(bob)
+        assert alice.say(direct, 1, 0, "one") == m.Ack(1, 1)
+        assert [entry.text for entry in bob.sync(direct, 0)] == ["one"]
+        process = points.server_at(alice.server)
+        points.arm(process, point, 1)
+        alice.send(m.Send(direct, 2, 1, "the last"))
+        bob.socket.settimeout(clients.CAUGHT_UP_S * SLOWNESS)
+        assert [(entry.seq, entry.text) for entry in bob.until(m.Push).entries] == [(2, "the last")]
+        assert points.fired()
+        eventually(lambda: points.back(process), SETTLE_S)
+        alice.close()
+        bob.close()
+
+
 class Watcher:
     """A member of a group on a raw connection, who writes down what it is shown."""
 
@@ -315,9 +358,9 @@ class Kick:
         self.points = points
         self.names = [f"{name}{tag}" for name in ("alice", "bob", "carol")]
         self.group = f"g-{tag.ljust(20, '0')[:20]}"
-        self.alice = self._log_in(self.names[0])
-        self.bob = self._log_in(self.names[1], self.alice.server)
-        self.carol = self._log_in(self.names[2], self.alice.server)
+        self.alice = log_in(self.points, self.names[0])
+        self.bob = log_in(self.points, self.names[1], self.alice.server)
+        self.carol = log_in(self.points, self.names[2], self.alice.server)
         self.owner = self._recorder(stack, self.names[0], "begin")
         self._create()
         self.kicked = Watcher(self.bob, self._recorder(stack, self.names[1]), self.group)
@@ -329,25 +372,6 @@ class Kick:
         for kind in kinds:
             recorder.record(kind)
         return recorder
-
-    def _log_in(self, name: str, apart_from: str = "") -> Raw:
-        """Connected, and not to that server."""
-
-        def attempt() -> Raw | None:
-            try:
-                raw = Raw(self.points.route, name, "d1", [apart_from])
-            except OSError:
-                time.sleep(LOGIN_AGAIN_S)  # sent to a server that has just died
-                return None
-            if raw.server == apart_from:
-                raw.close()
-                time.sleep(LOGIN_AGAIN_S)
-                return None
-            return raw.log_in()
-
-        raw = eventually(attempt, SETTLE_S)
-        assert raw is not None
-        return raw
 
     def _create(self) -> None:
         for name in self.names:
@@ -377,7 +401,7 @@ class Kick:
             self.alice.until(m.Ack)
         assert self.points.fired()
         self.alice.close()
-        self.alice = self._log_in(self.names[0])
+        self.alice = log_in(self.points, self.names[0])
         self.alice.send(kick)
         ack = self.alice.until(m.Ack)
         assert ack.n == 3
