@@ -37,6 +37,7 @@ from cim_server.commit import CommitWorker
 from cim_server.conversations import Conversations
 from cim_server.devices import DeviceRequests
 from cim_server.legacy import LegacyDoor
+from cim_server.metrics import Collections
 from cim_server.presence import PresenceDoor
 from cim_server.pump import Pump
 from cim_server.push_reader import PushReader
@@ -80,6 +81,7 @@ class App:
         self.liveness = Liveness()
         self.others: tuple[Server, ...] = ()
         self.pump = Pump()
+        self.collections = Collections()
         self.addresses = AddressLimit()
         self.http_slots = trio.CapacityLimiter(http.MAX_CONNECTIONS)
         self.clock = StoreClock()

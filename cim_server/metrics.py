@@ -1,13 +1,39 @@
 """What an IM server tells of itself at GET /metrics: each queue of docs/operations.md, and how busy it is."""
 
+import gc
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from cim_common.metrics import Number
 from cim_common.wire.codes import code_of
+from cim_server.pump import SLOW_S
 
 if TYPE_CHECKING:
     from cim_server.app import App
+
+
+class Collections:
+    """Counts the garbage collections of this process, by generation, and the time they took, during which all waits."""
+
+    def __init__(self) -> None:
+        self.counts = [0, 0, 0]
+        self.seconds = 0.0
+        self._began = 0.0
+
+    def start(self) -> None:
+        """Count from now on."""
+        gc.callbacks.append(self._seen)
+
+    def stop(self) -> None:
+        gc.callbacks.remove(self._seen)
+
+    def _seen(self, phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            self._began = time.perf_counter()
+            return
+        self.seconds += time.perf_counter() - self._began
+        self.counts[info["generation"]] += 1
 
 
 def numbers(app: "App") -> list[Number]:
@@ -22,6 +48,12 @@ def numbers(app: "App") -> list[Number]:
 
     def early() -> int:
         return sum(len(held.early or ()) for held in conversations.held())
+
+    def slow_passes() -> dict[str, float]:
+        return {f"{bound:g}": count for bound, count in zip(SLOW_S, app.pump.slow, strict=True)}
+
+    def collections() -> dict[str, float]:
+        return {str(generation): count for generation, count in enumerate(app.collections.counts)}
 
     return [
         Number("cim_connections", "clients logged in", lambda: len(sessions)),
@@ -52,7 +84,11 @@ def numbers(app: "App") -> list[Number]:
         Number("cim_scheduled_sending", "scheduled messages being sent", lambda: app.scheduling.sending),
         Number("cim_http_connections", "connections to this port", lambda: app.http_slots.borrowed_tokens),
         Number("cim_passes_total", "passes of the event loop", lambda: app.pump.passes),
-        Number("cim_longest_pass_seconds", "the longest of them", lambda: app.pump.longest_pass_s),
+        Number("cim_busy_seconds_total", "time spent in them", lambda: app.pump.busy_s),
+        Number("cim_slow_passes_total", "those longer than so many seconds", slow_passes, "above"),
+        Number("cim_longest_pass_seconds", "the longest of those", lambda: app.pump.longest_pass_s),
+        Number("cim_collections_total", "garbage collections", collections, "generation"),
+        Number("cim_collecting_seconds_total", "time they took", lambda: app.collections.seconds),
     ]
 
 

@@ -1,5 +1,6 @@
 """An IM server as a process: its signals, its exit codes, what it says when it cannot start."""
 
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -19,6 +20,7 @@ def run(settings: ServerSettings) -> int:
         print(refusal, file=sys.stderr)
         return 2
     faults.arm(settings.server_id)
+    _allow_many_connections()
     registry = open_registry(settings.redis_url, settings.zookeeper)
     code = 0
     try:
@@ -30,6 +32,12 @@ def run(settings: ServerSettings) -> int:
     finally:
         registry.close()
     return code
+
+
+def _allow_many_connections() -> None:
+    """Raise the limit of open descriptors to what may be had: the usual soft one of 1,024 is kept for select(2)."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
@@ -45,9 +53,11 @@ async def _main(settings: ServerSettings, registry: Registry) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_stop_at, signals, app)
+            app.collections.start()
             try:
                 await app.run()
             finally:
+                app.collections.stop()
                 app.pump.close()
             nursery.cancel_scope.cancel()
 

@@ -24,6 +24,9 @@ MAX_EVENTS = 1_024
 MAX_FLUSHES = 500
 """Connections written to in one pass; the others wait for the next, so that one large group holds up nobody else."""
 
+SLOW_S = (0.001, 0.005, 0.02, 0.1)
+"""Passes longer than each of these are counted: so long did a socket that became ready during one have to wait."""
+
 TURN_S = 0.005
 """How long the pump may go on before trio's other tasks get a turn."""
 
@@ -57,10 +60,17 @@ class Pump:
         self.now = time.monotonic()
         self.timers = Timers(self.now)
         self.passes = 0
+        self.busy_s = 0.0
+        """Seconds spent in passes, without the waiting between them."""
+
+        self.slow = [0] * len(SLOW_S)
+        """Passes longer than each of `SLOW_S`."""
+
         self.closed: dict[int, int] = {}
         """Connections closed with a reason, by its code."""
 
         self.longest_pass_s = 0.0
+        """Of the slow ones."""
 
     def add(self, fd: int, pollable: Pollable, events: int = READ) -> None:
         self._pollables[fd] = pollable
@@ -122,6 +132,14 @@ class Pump:
         self.flush()
         if self._dirty:
             self.wake()
+        took = time.monotonic() - now
         self.passes += 1
-        self.longest_pass_s = max(self.longest_pass_s, time.monotonic() - now)
+        self.busy_s += took
+        if took > SLOW_S[0]:
+            self._note_slow(took)
         return busy
+
+    def _note_slow(self, took: float) -> None:
+        self.longest_pass_s = max(self.longest_pass_s, took)
+        for index, bound in enumerate(SLOW_S):
+            self.slow[index] += took > bound

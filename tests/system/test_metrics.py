@@ -17,9 +17,20 @@ OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster(tmp_path_factory.mktemp("cluster"), "--servers", "1")
+    few = ("sh", "-c", 'ulimit -S -n 512; exec "$@"', "sh")
+    made = Cluster(tmp_path_factory.mktemp("cluster"), "--servers", "1", within=few)
     yield made
     made.stop()
+
+
+def test_a_server_takes_all_the_descriptors_it_may_have(cluster: Cluster) -> None:
+    def limits(name: str) -> list[str]:
+        lines = Path(f"/proc/{cluster.pid_of(name)}/limits").read_text().splitlines()
+        return next(line.split()[3:5] for line in lines if line.startswith("Max open files"))
+
+    soft, hard = limits("s1")
+    assert soft == hard
+    assert limits("route")[0] == "512"
 
 
 def metrics(address: str) -> dict[str, float]:
@@ -46,7 +57,13 @@ async def test_the_documented_metrics_are_there_and_count(cluster: Cluster) -> N
     assert before["cim_appended_total"] == 3
     bert.socket.sendall(b"\x00")
     assert isinstance(bert.until(m.Close), m.Close)
-    assert metrics(server)['cim_closed_total{code="EMPTY_FRAME"}'] == 1
+    after = metrics(server)
+    assert after['cim_closed_total{code="EMPTY_FRAME"}'] == 1
+    assert after["cim_passes_total"] > before["cim_passes_total"]
+    assert after["cim_busy_seconds_total"] > before["cim_busy_seconds_total"]
+    assert {f'cim_slow_passes_total{{above="{bound}"}}' for bound in ("0.001", "0.005", "0.02", "0.1")} <= set(after)
+    assert after['cim_collections_total{generation="2"}'] >= 1
+    assert after["cim_collecting_seconds_total"] > 0
     anna.close()
     bert.close()
 
