@@ -1,0 +1,37 @@
+"""The floor is measured in full, and read between the batch sizes it was measured at."""
+
+import redis
+
+from cim.bench import floor
+from cim.bench.floor import FloorSettings
+
+
+def test_every_part_is_there() -> None:
+    said: list[str] = []
+    found = floor.measure(FloorSettings(connections=10, batches=(1, 16), seconds=0.2), said.append)
+    assert found["echo"]["connections"] == 10
+    assert found["echo"]["cpu_us"] > 0
+    assert found["socket_write_us"] > 0
+    assert 0 < found["fdatasync_ms"]["p50"] <= found["fdatasync_ms"]["p99"]
+    assert [one["batch"] for one in found["redis_append"]] == [1, 16]
+    for append, message in zip(found["redis_append"], found["cpu_us_per_message"], strict=True):
+        assert message == {"batch": append["batch"], "value": found["echo"]["cpu_us"] + append["cpu_us"]}
+    assert said
+
+
+def test_its_redis_syncs_as_asked() -> None:
+    for durability in ("always", "everysec"):
+        with floor.own_redis(durability) as (url, _), redis.Redis.from_url(url, retry=None) as client:
+            assert client.config_get("appendfsync")["appendfsync"] == durability
+            assert client.config_get("appendonly")["appendonly"] == "yes"
+
+
+def test_between_two_batch_sizes() -> None:
+    made = {
+        "cpu_us_per_message": [{"batch": 1, "value": 100.0}, {"batch": 16, "value": 20.0}, {"batch": 64, "value": 10.0}]
+    }
+    assert floor.at(made, 1) == 100
+    assert floor.at(made, 4) == 60
+    assert floor.at(made, 32) == 15
+    assert floor.at(made, 0.5) == 100
+    assert floor.at(made, 1_000) == 10
