@@ -37,8 +37,12 @@ class Echo:
         pump.add(sock.fileno(), self)
 
     def ready(self, events: int) -> None:
-        data = self._sock.recv(RECEIVE_BYTES)
+        try:
+            data = self._sock.recv(RECEIVE_BYTES)
+        except ConnectionError:
+            data = b""
         if not data:
+            self._data = b""
             self._pump.remove(self._sock.fileno())
             self._sock.close()
             return
@@ -48,7 +52,9 @@ class Echo:
 
     def flush(self) -> None:
         data, self._data = self._data, b""
-        self._sock.send(data)
+        if data:
+            with contextlib.suppress(ConnectionError):  # the next read says so
+                self._sock.send(data)
 
 
 async def _serve() -> None:
