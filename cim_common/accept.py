@@ -42,12 +42,12 @@ class Append:
 
     Idempotent by `n` (I4, I5), or, for HTTP and legacy calls, by `idempotency`: the key and how long it lives.
     `op` is what the script has to check and change beside the log (`changes.py`), nothing for a text; `kind` is
-    the entry's, for those who deliver it.
+    the entry's, for those who deliver it. `unmetered`: neither limited nor counted against its conversation (I17).
     """
 
     __slots__ = (
         "after", "after_ms", "alone", "code", "content", "conversation", "idempotency", "kind", "meta", "n",
-        "op", "owner", "sender", "seq", "since", "status", "todo",
+        "op", "owner", "sender", "seq", "since", "status", "todo", "unmetered",
     )  # fmt: skip
 
     def __init__(
@@ -63,6 +63,7 @@ class Append:
         idempotency: tuple[str, int] | None = None,
         op: bytes = b"",
         kind: int = 0,
+        unmetered: bool = False,
     ) -> None:
         self.owner = owner
         self.conversation = conversation
@@ -75,6 +76,7 @@ class Append:
         self.idempotency = idempotency
         self.op = op
         self.kind = kind
+        self.unmetered = unmetered
         self.status = Status.PENDING
         self.seq = 0
         self.code = 0
@@ -169,9 +171,13 @@ _HEAD = b"*%d\r\n$7\r\nEVALSHA\r\n%b$%d\r\n%d\r\n"
 _TEXTS = _bulk(APPEND.sha.encode())
 _CHANGES = _bulk(APPEND_CHANGES.sha.encode())
 _ARGUMENTS = b"%b%b$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n%b"
-_BY_N = _bulk(b"0")
-_A_TEXT = _BY_N + _bulk(b"")
+_A_TEXT = _bulk(b"0") + _bulk(b"")
 """The last two arguments of nearly every message: idempotent by n, no op."""
+
+_UNMETERED = b"u"
+"""In front of a mode: the message is not counted."""
+
+_AN_UNMETERED_TEXT = _bulk(_UNMETERED + b"0") + _bulk(b"")
 
 _ARGUMENTS_EACH = 10
 
@@ -187,19 +193,19 @@ def pack(batch: list[tuple[Append, ConversationKeys]], now_ms: int, rates: Rates
         meta, content, version = append.meta, append.content, known.version
         key_parts.append(known.resp)
         key_count += 5
-        rest = _A_TEXT
+        rest = _AN_UNMETERED_TEXT if append.unmetered else _A_TEXT
         if append.idempotency is not None or append.op:
-            mode = _BY_N
+            mode = b"0"
             if append.idempotency is not None:
                 key, ttl_s = append.idempotency
                 key_parts.append(_bulk(key.encode()))
                 key_count += 1
-                mode = _bulk(b"%d" % ttl_s)
+                mode = b"%d" % ttl_s
             if append.op:
                 script = _CHANGES
                 key_parts.append(known.change_resp)
                 key_count += 4
-            rest = mode + _bulk(append.op)
+            rest = _bulk(_UNMETERED + mode if append.unmetered else mode) + _bulk(append.op)
         arguments.append(
             _ARGUMENTS
             % (

@@ -8,7 +8,8 @@ signed, not hidden. Each carries its own end (Unix seconds), compared with the l
 purpose    says                    lives      used by
 =========  ======================  =========  =====================================================
 connect    user, name, device,     5 minutes  a client, in the first frame to an IM server
-           version
+           version, and true for
+           an unmetered account
 session    user, device, version   30 days    a client, for route's HTTP API and the next login
 internal   nothing                 1 minute   route and IM servers, for calls to each other
 =========  ======================  =========  =====================================================
@@ -41,12 +42,17 @@ class TokenExpired(Exception):
 
 
 class ConnectClaims(NamedTuple):
-    """Whose connection it is: the user's id and canonical name, the device, and the version of its login."""
+    """Whose connection it is: the user's id and canonical name, the device, and the version of its login.
+
+    `unmetered`: an operator has said that what the user sends and asks for is not limited (I17). A token of everybody
+    else says nothing of it, and so is the same as it always was.
+    """
 
     user: int
     name: str
     device: str
     version: int
+    unmetered: bool = False
 
 
 class SessionClaims(NamedTuple):
@@ -73,12 +79,11 @@ class Tokens:
         self._internal = _signer(secret, b"cim.internal")
 
     def connect(self, claims: ConnectClaims, ttl_s: float = CONNECT_TTL_S) -> str:
-        return self._sign(self._connect, claims, ttl_s)
+        return self._sign(self._connect, claims if claims.unmetered else claims[:-1], ttl_s)
 
     def read_connect(self, token: str) -> ConnectClaims:
         """Raises TokenForged or TokenExpired."""
-        user, name, device, version = self._read(self._connect, token, (int, str, str, int))
-        return ConnectClaims(user, name, device, version)
+        return ConnectClaims(*self._read(self._connect, token, (int, str, str, int), bool))
 
     def session(self, user: int, device: str, version: int, ttl_s: float = SESSION_TTL_S) -> str:
         return self._sign(self._session, (user, device, version), ttl_s)
@@ -99,14 +104,15 @@ class Tokens:
         body = json.dumps([int(self._clock() + ttl_s), *claims], ensure_ascii=False, separators=(",", ":"))
         return signer.sign(base64_encode(body)).decode()
 
-    def _read(self, signer: Signer, token: str, types: tuple[type, ...]) -> list[Any]:
+    def _read(self, signer: Signer, token: str, types: tuple[type, ...], *more: type) -> list[Any]:
+        """The claims of those types; those of `more` may follow."""
         if len(token) > MAX_TOKEN_LENGTH:
             raise TokenForged
         try:
             ends, *claims = _decode(signer.unsign(token))
         except (BadData, ValueError) as error:
             raise TokenForged from error
-        if tuple(map(type, claims)) != types:
+        if tuple(map(type, claims)) not in (types, types + more):
             raise TokenForged
         if self._clock() >= ends:
             raise TokenExpired

@@ -135,16 +135,17 @@ class Acceptor:
         *,
         message_key: str,
         own_key: bool = False,
+        unmetered: bool = False,
         timeout_s: float = 10.0,
     ) -> Stored:
         """Append one entry of any kind; `message_key` makes it idempotent. Returns when it is durable and the lists
-        of those it concerns are written (I13).
+        of those it concerns are written (I13). `unmetered`: it is not limited (I17).
 
         Raises:
             Refused: with the reason.
         """
         (stored,) = self._append_all(
-            sender, sender_name, conversation, [body], [message_key], own_key, False, timeout_s
+            sender, sender_name, conversation, [body], [message_key], own_key, False, timeout_s, unmetered
         )
         return stored
 
@@ -175,12 +176,13 @@ class Acceptor:
         own_key: bool,
         unverified: bool,
         timeout_s: float,
+        unmetered: bool = False,
     ) -> list[Stored]:
         if not may_take_part(conversation, sender):
             raise Refused(Code.NO_SUCH_CONVERSATION)
         waiter = _Waiter(len(bodies))
         appends = [
-            self._prepared(waiter, sender, sender_name, conversation, body, message_key, own_key, unverified)
+            self._prepared(waiter, sender, sender_name, conversation, body, message_key, own_key, unverified, unmetered)
             for body, message_key in zip(bodies, message_keys, strict=True)
         ]
         with self._changed:
@@ -205,6 +207,7 @@ class Acceptor:
         message_key: str,
         own_key: bool,
         unverified: bool,
+        unmetered: bool,
     ) -> Append:
         message_id = message_key if own_key else ids.http_message_id(sender, conversation, message_key)
         meta = codec.entry_meta(
@@ -222,6 +225,7 @@ class Acceptor:
             (keys.idempotency(conversation, sender, _hash(message_key)), OWN_KEY_KEPT_S if own_key else KEY_KEPT_S),
             body.op,
             body.kind,
+            unmetered,
         )
 
     # -- the worker thread -------------------------------------------------------------------------------

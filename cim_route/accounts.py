@@ -65,7 +65,7 @@ def canonical(name: str) -> str:
         raise Problem(Code.BAD_NAME, str(error)) from error
 
 
-def _shown(wish: str | None, name: str, typed: str) -> str:
+def display_of(wish: str | None, name: str, typed: str) -> str:
     """The display name: the wish, which has to be usable, else the name as typed, else as stored."""
     try:
         return names.display_name(typed if wish is None else wish)
@@ -96,7 +96,7 @@ def blueprint(parts: Parts) -> APIBlueprint:
     @bp.post("/register", summary="Make an account", responses={201: User})
     def register(body: Registration) -> tuple[dict[str, Any], int]:
         name = canonical(body.name)
-        display = _shown(body.display_name, name, body.name)
+        display = display_of(body.display_name, name, body.name)
         if parts.store.run(accounts.by_name(name)) is not None:
             raise Problem(Code.NAME_TAKEN)
         password_hash = parts.passwords.hash(body.password)

@@ -21,6 +21,7 @@ from cim_route import (
     login,
     messages,
     metrics,
+    operator,
     presence,
     problems,
 )
@@ -35,7 +36,7 @@ from cim_route.settings import RouteSettings
 from cim_route.store import Store
 from cim_route.watcher import Watcher
 
-API_PREFIX = "/v1/"
+API_PREFIXES = ("/v1/", "/operator/")
 
 
 class RouteApp(OpenAPI):
@@ -72,7 +73,10 @@ def create_app(
     app = RouteApp(
         "cim_route",
         info=Info(title="CIM", version=__version__),
-        security_schemes={"bearer": {"type": "http", "scheme": "bearer"}},
+        security_schemes={
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "operator": {"type": "http", "scheme": "bearer", "description": "the token of --operator-token-file"},
+        },
         validation_error_model=ProblemDocument,
         validation_error_callback=_invalid,
         static_folder=None,
@@ -80,6 +84,7 @@ def create_app(
     problems.install(app)
     for module in (accounts, login, devices, messages, history, groups, events, presence, health):
         app.register_api(module.blueprint(parts))
+    app.register_api(operator.blueprint(parts, settings.operator_token_file))
     app.register_blueprint(metrics.blueprint(parts))
     if settings.legacy:
         app.register_blueprint(legacy.blueprint(parts))
@@ -93,6 +98,6 @@ def _invalid(error: ValidationError) -> NoReturn:
 
 def _private(response: Response) -> Response:
     """Answers of the API are about one user, and some hold tokens: no cache keeps them."""
-    if request.path.startswith(API_PREFIX):
+    if request.path.startswith(API_PREFIXES):
         response.headers["Cache-Control"] = "no-store"
     return response

@@ -31,7 +31,8 @@ def bearer() -> str | None:
 
 
 def signed_in(parts: Parts, budget: Budget | None = REQUESTS) -> tuple[Login, str]:
-    """The login behind the request's token, and its device; the call is charged to a budget of its user (I17).
+    """The login behind the request's token, and its device; the call is charged to a budget of its user (I17), unless
+    that is unmetered.
 
     Raises:
         Problem: BAD_TOKEN; SENDER_LIMIT or REQUEST_LIMIT, with the time to wait.
@@ -48,6 +49,6 @@ def signed_in(parts: Parts, budget: Budget | None = REQUESTS) -> tuple[Login, st
     login = parts.store.run(accounts.login(claims.user, claims.device))
     if login is None or login.version != claims.version or login.account.legacy:
         raise Problem(Code.BAD_TOKEN)
-    if budget is not None:
+    if budget is not None and not login.account.unmetered:
         parts.budgets.charge(claims.user, budget)
     return login, claims.device

@@ -81,7 +81,7 @@ def _by_token(parts: Parts, body: LoginBody) -> tuple[Login, str]:
     parts.attempts.right(found.account.name)
     if body.device_id is None or body.device_id == device:
         return found, device
-    other = parts.store.run(accounts.login(found.account.id, _checked_device(body.device_id)))
+    other = parts.store.run(accounts.login(found.account.id, checked_device(body.device_id)))
     if other is None:
         raise Problem(Code.BAD_TOKEN)
     return other, body.device_id
@@ -90,7 +90,7 @@ def _by_token(parts: Parts, body: LoginBody) -> tuple[Login, str]:
 def _by_password(parts: Parts, body: LoginBody) -> tuple[Login, str]:
     if body.name is None or body.password is None:
         raise Problem(Code.BAD_REQUEST, "A login needs name and password, or a bearer token.", status=422)
-    device = ids.new_device_id() if body.device_id is None else _checked_device(body.device_id)
+    device = ids.new_device_id() if body.device_id is None else checked_device(body.device_id)
     account = _authenticated(parts, canonical(body.name), body.password)
     found = parts.store.run(accounts.login(account.id, device))
     if found is None:
@@ -98,7 +98,12 @@ def _by_password(parts: Parts, body: LoginBody) -> tuple[Login, str]:
     return found, device
 
 
-def _checked_device(device: str) -> str:
+def checked_device(device: str) -> str:
+    """A device id out of a request, if a user can have it.
+
+    Raises:
+        Problem: BAD_REQUEST.
+    """
     if not ids.is_device_id(device) or device in OTHER_DOORS:
         raise Problem(Code.BAD_REQUEST, "device_id: 1 to 32 of 0-9 and a-z.", status=422)
     return device
@@ -108,12 +113,14 @@ def _authenticated(parts: Parts, name: str, password: str) -> Account:
     """The account, if the password is its own; the limits come before the hashing.
 
     Raises:
-        Problem: TOO_MANY_ATTEMPTS, OVERLOADED, WRONG_PASSWORD, LEGACY_ACCOUNT.
+        Problem: TOO_MANY_ATTEMPTS, OVERLOADED, WRONG_PASSWORD, LEGACY_ACCOUNT, NO_PASSWORD.
     """
     parts.attempts.check(name)
     account = parts.store.run(accounts.by_name(name))
     if account is not None and account.legacy:
         raise Problem(Code.LEGACY_ACCOUNT)
+    if account is not None and account.operators:
+        raise Problem(Code.NO_PASSWORD)
     password_hash = account.password_hash if account is not None else None
     right = parts.passwords.verify(password_hash, password, last_check=lambda: parts.attempts.check(name))
     if not right or account is None or password_hash is None:
@@ -126,6 +133,12 @@ def _authenticated(parts: Parts, name: str, password: str) -> Account:
     return account
 
 
+def connect_claims(found: Login, device: str) -> ConnectClaims:
+    """What a connect token of that login says."""
+    account = found.account
+    return ConnectClaims(account.id, account.name, device, found.version, account.unmetered)
+
+
 def _answer(parts: Parts, found: Login, device: str, exclude: list[str]) -> dict[str, object]:
     account = found.account
     try:
@@ -133,7 +146,7 @@ def _answer(parts: Parts, found: Login, device: str, exclude: list[str]) -> dict
     except NoServer as error:
         raise Problem(Code.NO_SERVER, after_s=NO_SERVER_RETRY_S) from error
     token = parts.tokens.session(account.id, device, found.version)
-    connect_token = parts.tokens.connect(ConnectClaims(account.id, account.name, device, found.version))
+    connect_token = parts.tokens.connect(connect_claims(found, device))
     log.debug("logged_in", user=account.id, device=device, server=server.id)
     return LoggedIn(
         user_id=str(account.id),

@@ -32,6 +32,7 @@ class Accepts(Protocol):
         *,
         message_key: str,
         own_key: bool = False,
+        unmetered: bool = False,
         timeout_s: float = 10.0,
     ) -> Stored:
         """Returns when the entry is durable; raises Refused."""

@@ -92,6 +92,30 @@ class Placement:
             self._did_not_answer(server)
         raise NoServer
 
+    def spread(self, count: int) -> list[Server]:
+        """Servers for so many clients at once, spread over the live ones; each is asked once whether it answers.
+
+        Raises:
+            NoServer: none answers.
+        """
+        spread: list[Server] = []
+        answering: set[str] = set()
+        tried: set[str] = set()
+        while len(spread) < count:
+            server = self._take((), tried)
+            if server is None:
+                raise NoServer
+            if server.ref in answering:
+                spread.append(server)
+            elif self._probe(server):
+                self._answered(server)
+                answering.add(server.ref)
+                spread.append(server)
+            else:
+                tried.add(server.ref)
+                self._did_not_answer(server)
+        return spread
+
     def _take(self, exclude: Collection[str], tried: set[str]) -> Server | None:
         """The next candidate, counted as assigned at once: others choose meanwhile."""
         now = self._clock()

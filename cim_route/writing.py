@@ -117,7 +117,7 @@ def write(parts: Parts, sender: Account, conversation: str, body: Body, key: Key
         try:
             return parts.acceptor.append(
                 sender.id, sender.name, conversation, body,
-                message_key=key.text, own_key=key.own, timeout_s=WITHIN_S / tries,
+                message_key=key.text, own_key=key.own, unmetered=sender.unmetered, timeout_s=WITHIN_S / tries,
             )  # fmt: skip
         except Refused as refused:
             tries -= 1

@@ -70,15 +70,24 @@ class Purse:
             self._closed_until = self._lender.now + after_ms / 1000
 
 
+class EndlessPurse(Purse):
+    """What unmetered users spend from."""
+
+    __slots__ = ()
+
+    def spend(self) -> int:
+        return 0
+
+
 class UserBudget:
     """One user's purses here, shared by the user's connections."""
 
     __slots__ = ("__weakref__", "requests", "sends", "syncs")
 
-    def __init__(self, lender: "Budgets", user: int) -> None:
-        self.sends = Purse(lender, user, SENDS)
-        self.requests = Purse(lender, user, REQUESTS)
-        self.syncs = Purse(lender, user, SYNCS)
+    def __init__(self, lender: "Budgets", user: int, purse: type[Purse] = Purse) -> None:
+        self.sends = purse(lender, user, SENDS)
+        self.requests = purse(lender, user, REQUESTS)
+        self.syncs = purse(lender, user, SYNCS)
 
 
 class Budgets:
@@ -90,6 +99,7 @@ class Budgets:
         self._clock = clock
         self._users: WeakValueDictionary[int, UserBudget] = WeakValueDictionary()
         self._remembered: deque[UserBudget] = deque(maxlen=REMEMBERED)
+        self._unmetered = UserBudget(self, 0, EndlessPurse)
         self.leases = 0
 
     @property
@@ -101,7 +111,9 @@ class Budgets:
         return len(self._users)
 
     def of(self, session: Session) -> UserBudget:
-        """The budget of a session's user."""
+        """The budget of a session's user; that of unmetered users is never used up."""
+        if session.budget is None and session.unmetered:
+            session.budget = self._unmetered
         if session.budget is None:
             session.budget = self._users.get(session.user)
             if session.budget is None:
@@ -110,7 +122,7 @@ class Budgets:
 
     def ended(self, session: Session) -> None:
         """The connection has ended; the budget outlives it for a while."""
-        if session.budget is not None:
+        if session.budget is not None and not session.unmetered:
             self._remembered.append(session.budget)
 
     def lease(self, user: int, budget: Budget, owed: int, purse: Purse) -> None:

@@ -137,8 +137,8 @@ class Requests:
         elif self.stopping:
             channel.close(Code.SERVER_STOPPING)
         else:
-            user, name, device, version = claims
-            session = Session(channel, user, name, device, event.ephemeral, self._server, version)
+            user, name, device, version, unmetered = claims
+            session = Session(channel, user, name, device, event.ephemeral, self._server, version, unmetered)
             now_ms = self._clock.now_ms()
             flow = sessions.claim(user, name, device, session.record, event.ephemeral, now_ms, version, event.returning)
             self._sessions.claiming(session)
@@ -238,7 +238,9 @@ class Requests:
     def _append_of(self, session: Session, conversation: str, n: int, after: int, content: bytes) -> Append:
         sender = session.sender or session.prepare_sending()
         meta = codec.entry_meta_of(session.meta, n, self._clock.now_ms())
-        return Append(session, conversation, sender, n, after, meta, content, self._pump.now)
+        append = Append(session, conversation, sender, n, after, meta, content, self._pump.now)
+        append.unmetered = session.unmetered
+        return append
 
     def _expect_answer(self, channel: Channel, conversation: str) -> bool:
         """Count one more unanswered send; False, and the connection closed, when there are too many."""

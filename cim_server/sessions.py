@@ -38,12 +38,14 @@ class Session:
     conversation list it has been told of, `budget` what its user may still send, once it has sent anything.
     `receipts`: others are told how far the user has read; `typed` is when they were last told that the user types.
     `start` names the run of Redis that was last found to know it (`store/incarnations.py`).
-    `version` is that of the login it came with, None for a legacy client.
+    `version` is that of the login it came with, None for a legacy client. `unmetered`: an operator has said that its
+    user is not limited (I17).
     """
 
     __slots__ = (
         "budget", "channel", "conversations", "cursors", "device", "ephemeral", "held_by_other", "list_version", "meta",
-        "name", "receipts", "record", "sender", "start", "typed", "unanswered", "user", "version",
+        "name", "receipts", "record", "sender", "start", "typed", "unanswered", "unmetered", "user",
+        "version",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +57,7 @@ class Session:
         ephemeral: bool,
         server: str,
         version: int | None = None,
+        unmetered: bool = False,
     ) -> None:
         self.channel = channel
         self.user = user
@@ -62,6 +65,7 @@ class Session:
         self.device = device
         self.ephemeral = ephemeral
         self.version = version
+        self.unmetered = unmetered
         self.record = SessionRecord(server, secrets.token_hex(6))
         self.sender: bytes | None = None
         self.meta = b""

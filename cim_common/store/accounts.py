@@ -4,9 +4,10 @@ The name is the truth (`name:<hex>` holds the id); the user's hash is written be
 a name never points at nothing. What a crash in between leaves is a hash that no name points to. The index
 for look-ups by prefix is written last and again at each login.
 
-Fields of a user's hash: `name`, `display`, `pw` (argon2id, absent for legacy accounts), `legacy`, `at` (ms),
-`tv` (token version), `t:<device>` (how often that device was logged out), `outs` (how many of these since
-`tv` last moved on), `seen` (ms: last use of any device), `no_receipts` and `no_seen` (1: switched off).
+Fields of a user's hash: `name`, `display`, `pw` (argon2id, absent for accounts without a password), `legacy`,
+`at` (ms), `tv` (token version), `t:<device>` (how often that device was logged out), `outs` (how many of these since
+`tv` last moved on), `seen` (ms: last use of any device), `no_receipts` and `no_seen` (1: switched off), `op` (1: an
+operator made it; it has no password, its tokens come from operators only), `free` (1: unmetered, I17).
 
 A session or connect token is good while its version equals `tv + t:<device>`. Logging a device out
 (`store/devices.py`) raises the second; after `MAX_LOGOUTS` of them `tv` is raised past anything given out and the
@@ -27,11 +28,15 @@ MAX_LISTED = 100
 _TRIES = 8
 """Random ids tried at a registration; two accounts of 2^53 meet once in a lifetime."""
 
-_FIELDS = ("name", "display", "pw", "legacy", "tv")
+_FIELDS = ("name", "display", "pw", "legacy", "tv", "op", "free")
 
 
 class Account(NamedTuple):
-    """One account. `password_hash` is None for a legacy account, which can be used by anyone who knows its id."""
+    """One account.
+
+    `password_hash` is None for a legacy account, which can be used by anyone who knows its id, and for one that an
+    operator made, which can be used with tokens from an operator only. `unmetered` accounts are not limited (I17).
+    """
 
     id: int
     name: str
@@ -39,6 +44,8 @@ class Account(NamedTuple):
     password_hash: str | None
     legacy: bool
     token_version: int
+    operators: bool = False
+    unmetered: bool = False
 
 
 class Listed(NamedTuple):
@@ -124,11 +131,16 @@ def named(canonical_names: Sequence[str]) -> Flow[list[tuple[int, str]]]:
 
 def login(user: int, device: str) -> Flow[Login | None]:
     """The account and the version a session token of that device must have; None if there is no such account."""
-    (fields,) = yield [("HMGET", keys.user(user), *_FIELDS, f"t:{device}")]
-    account = _account(user, fields)
-    if account is None:
-        return None
-    return Login(account, account.token_version + int(fields[-1] or 0))
+    (found,) = yield from logins([user], device)
+    return found
+
+
+def logins(users: Sequence[int], device: str) -> Flow[list[Login | None]]:
+    """The same for several users who have that device."""
+    if not users:
+        return []
+    replies = yield [("HMGET", keys.user(user), *_FIELDS, f"t:{device}") for user in users]
+    return [_login(user, fields) for user, fields in zip(users, replies, strict=True)]
 
 
 def login_fields(user: int, device: str) -> Command:
@@ -186,11 +198,23 @@ def _listed(users: Sequence[int]) -> Flow[list[Listed]]:
 
 
 def _index(name: str, user: int) -> Command:
-    return ("ZADD", keys.NAMES, 0, f"{name}\0{user}")
+    return ("ZADD", keys.NAMES, 0, index_member(name, user))
+
+
+def index_member(name: str, user: int) -> str:
+    """How a name stands in the index for look-ups by prefix."""
+    return f"{name}\0{user}"
+
+
+def _login(user: int, fields: Sequence[bytes | None]) -> Login | None:
+    account = _account(user, fields)
+    if account is None:
+        return None
+    return Login(account, account.token_version + int(fields[-1] or 0))
 
 
 def _account(user: int, fields: Sequence[bytes | None]) -> Account | None:
-    name, display, password_hash, legacy, version = fields[: len(_FIELDS)]
+    name, display, password_hash, legacy, version, operators, unmetered = fields[: len(_FIELDS)]
     if name is None or display is None:
         return None
     return Account(
@@ -200,4 +224,6 @@ def _account(user: int, fields: Sequence[bytes | None]) -> Account | None:
         password_hash.decode() if password_hash is not None else None,
         legacy == b"1",
         int(version or 1),
+        operators == b"1",
+        unmetered == b"1",
     )

@@ -59,6 +59,7 @@ class Code(IntEnum):
     THEY_ARE_NOT_MEMBERS = 1034, "They are not members of that group."
     REWOUND = 1035, "The conversation was set back to an older state."
     THEY_ARE_NOT_BANNED = 1036, "They are not banned there."
+    NO_PASSWORD = 1037, "That account has no password: its tokens come from an operator."
 
     OVERLOADED = 2000, "The server is busy."
     STORE_UNAVAILABLE = 2001, "The message store cannot be reached."

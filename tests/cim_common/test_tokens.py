@@ -1,8 +1,10 @@
+import json
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from itsdangerous.encoding import base64_decode
 
 from cim_common.names import MAX_NAME_LENGTH
 from cim_common.tokens import (
@@ -35,6 +37,16 @@ def test_what_is_said_is_read() -> None:
     assert tokens.read_connect(tokens.connect(ALICE)) == ALICE
     assert tokens.read_session(tokens.session(7, "d1", 3)) == SessionClaims(7, "d1", 3)
     tokens.read_internal(tokens.internal())
+
+
+def test_only_the_token_of_an_unmetered_account_says_anything_of_it() -> None:
+    tokens = Tokens(SECRET)
+    unmetered = ALICE._replace(unmetered=True)
+    assert tokens.read_connect(tokens.connect(unmetered)) == unmetered
+    body = json.loads(base64_decode(tokens.connect(ALICE).partition(".")[0]))
+    assert body[1:] == [*ALICE[:4]], "as tokens were before there were such accounts"
+    with pytest.raises(TokenForged):
+        tokens.read_connect(tokens.connect(unmetered._replace(unmetered=1)))  # type: ignore[arg-type]
 
 
 def test_another_process_with_the_secret_reads_it_and_one_without_does_not() -> None:
@@ -97,7 +109,7 @@ def test_a_short_secret_is_refused() -> None:
 
 
 def test_the_longest_connect_token_fits_into_a_login_frame() -> None:
-    longest = ConnectClaims(2**53 - 1, "\U00020000" * MAX_NAME_LENGTH, "z" * 32, 2**53)
+    longest = ConnectClaims(2**53 - 1, "\U00020000" * MAX_NAME_LENGTH, "z" * 32, 2**53, True)
     token = Tokens(SECRET).connect(longest)
     assert len(token) <= MAX_TOKEN_LENGTH
     assert Tokens(SECRET).read_connect(token) == longest

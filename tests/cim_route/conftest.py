@@ -67,6 +67,7 @@ class Accepted:
         *,
         message_key: str,
         own_key: bool = False,
+        unmetered: bool = False,
         timeout_s: float = 10.0,
     ) -> Stored:
         entry = codec.decode_entry(body.content)
@@ -155,7 +156,10 @@ def make_route(redis_url: str) -> Iterator[Callable[..., Route]]:
 
     def make(url: str = redis_url, legacy: bool = False, **parts: Any) -> Route:
         directory = parts.pop("directory", Directory.OPEN)
-        settings = RouteSettings(redis_url=url, secret=SECRET, legacy=legacy, directory=directory)
+        settings = RouteSettings(
+            redis_url=url, secret=SECRET, legacy=legacy, directory=directory,
+            operator_token_file=parts.pop("operator_token_file", None),
+        )  # fmt: skip
         store, attempts = Store(url), parts.pop("attempts", None) or Attempts(url)
         closing.extend((store, attempts))
         route = Route(RouteApp("x"), store, Registered(), Tokens(SECRET), Accepted(), Watcher(store))

@@ -1,6 +1,7 @@
 """Route's own way into the logs, on a real Redis."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -68,6 +69,15 @@ def test_refusals(acceptor: Acceptor) -> None:
     assert refusal(send(DIRECT, "x" * 16_385)) == (Code.TEXT_TOO_LONG, False)
     assert refusal(send(ids.direct(BOB, BOB + 1), "x")) == (Code.NO_SUCH_CONVERSATION, False)
     assert refusal(send(ids.direct(ALICE, BOB + 1), "x")) == (Code.NO_SUCH_USER, False)
+
+
+def test_the_unmetered_are_not_counted(acceptor: Acceptor, redis_url: str) -> None:
+    for n in range(10):
+        acceptor.append(ALICE, "alice", DIRECT, body_of("x"), message_key=f"u{n}", unmetered=True)
+    with redis.Redis.from_url(redis_url) as client:
+        assert float(client.hget(keys.senders(DIRECT), f"{ALICE}:http").split()[3]) <= time.time() * 1000
+        say(acceptor, DIRECT, "x", "metered")
+        assert float(client.hget(keys.senders(DIRECT), f"{ALICE}:http").split()[3]) > 0
 
 
 def test_many_threads_share_batches(acceptor: Acceptor) -> None:

@@ -60,6 +60,7 @@ def test_the_description_names_every_path_and_who_needs_a_token(route: Route) ->
         ("DELETE", "/v1/groups/{group}/bans/{name}", True),
         ("GET", "/v1/devices", True),
         ("DELETE", "/v1/devices/{device_id}", True),
+        ("POST", "/operator/v1/accounts", True),
         ("GET", "/healthz", False),
         ("GET", "/readyz", False),
     }

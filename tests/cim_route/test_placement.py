@@ -40,6 +40,20 @@ def world() -> World:
     return World()
 
 
+def test_many_at_once_are_spread_and_each_server_is_asked_once(world: World) -> None:
+    world.add("s1")
+    world.add("s2", load=10)
+    world.add("s3")
+    world.dead.add("s3")
+    chosen = Counter(server.id for server in world.placement.spread(100))
+    assert chosen == {"s1": 55, "s2": 45}
+    assert Counter(world.asked) == {"s1": 1, "s2": 1, "s3": 1}
+    assert world.choose() in ("s1", "s2")
+    world.dead |= {"s1", "s2"}
+    with pytest.raises(NoServer):
+        world.placement.spread(1)
+
+
 def test_the_least_loaded(world: World) -> None:
     world.add("a", 5)
     world.add("b", 3)

@@ -43,9 +43,9 @@ class Bench:
         self.pump = Pump()
         self.budgets = Budgets(self.pump, self.link, StoreClock())  # type: ignore[arg-type]
 
-    def session(self, user: int = 7, device: str = "d1") -> Session:
+    def session(self, user: int = 7, device: str = "d1", unmetered: bool = False) -> Session:
         channel = Channel()
-        channel.session = Session(channel, user, "anna", device, False, "s1:e")  # type: ignore[arg-type]
+        channel.session = Session(channel, user, "anna", device, False, "s1:e", 1, unmetered)  # type: ignore[arg-type]
         made: Session = channel.session
         return made
 
@@ -106,6 +106,21 @@ def test_a_users_connections_share_a_budget_which_outlives_them(bench: Bench) ->
         bench.budgets.ended(session)
     del one, two, session
     assert bench.budgets.of(bench.session()) is budget
+
+
+def test_unmetered_users_spend_without_end_and_ask_the_store_for_nothing(bench: Bench) -> None:
+    session, seen = bench.session(unmetered=True), []
+    budget = bench.budgets.of(session)
+    for purse in (budget.sends, budget.requests, budget.syncs):
+        assert {purse.spend() for _ in range(2 * SENDS.burst)} == {0}
+    table = bench.budgets.limited({Resolve: lambda _, event: seen.append(event)})
+    for request in range(2 * REQUESTS.burst):
+        table[Resolve](session.channel, Resolve(request, "bob"))
+    assert len(seen) == 2 * REQUESTS.burst
+    bench.budgets.ended(session)
+    assert (bench.link.asked, bench.budgets.leases, bench.budgets.kept) == ([], 0, 0)
+    metered = bench.budgets.of(bench.session()).sends
+    assert any(metered.spend() for _ in range(SENDS.lease)), "of the same user, who is metered now"
 
 
 def test_requests_are_charged_and_what_has_no_number_is_not(bench: Bench) -> None:

@@ -40,6 +40,17 @@ class Raw:
             time.sleep(1.0)
             status, self.place = call(route, "POST", "/v1/login", body)
         assert status == HTTPStatus.OK, self.place
+        self._open(device)
+
+    @classmethod
+    def of(cls, place: dict[str, Any], device: str = "d1") -> "Raw":
+        """The logged-in connection of an account that an operator made."""
+        made = cls.__new__(cls)
+        made.place = place
+        made._open(device)
+        return made.log_in()
+
+    def _open(self, device: str) -> None:
         self.user, self.device = int(self.place["user_id"]), device
         self.server = f"{self.place['server']['host']}:{self.place['server']['port']}"
         self.protocol = Connection(Role.CLIENT, Limits())

@@ -3,21 +3,26 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 
 from cim_client import connect
+from cim_common.store import keys
 from cim_common.store.budgets import REQUESTS, SENDS, SYNCS
 from cim_common.wire import Code
 from cim_common.wire import messages as m
 from cim_server.budgets import ASKING_MS, CREDIT_PART
 from tests.real_servers import SLOWNESS
 from tests.system.cluster import Cluster
-from tests.system.raw import PASSWORD, Raw
+from tests.system.raw import PASSWORD, Raw, call
 
 AT_ONCE = 50
+SENDER_BURST = 2_000
+"""Messages of one sender in one conversation at once (docs/operations.md)."""
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +152,43 @@ def test_pages_of_new_messages_are_limited(join: Callable[..., Raw]) -> None:
     time.sleep(refused[-1].after_ms / 1000)
     greedy.send(m.Sync(notes, head, 0))
     assert isinstance(greedy.until((m.Page, m.Failed)), m.Page)
+
+
+@pytest.mark.invariant("I3", "I17")
+def test_an_operator_lifts_the_limits_of_accounts_and_of_nobody_they_talk_to(
+    cluster: Cluster, join: Callable[..., Raw]
+) -> None:
+    made = provisioned(cluster, ["Load", "load2"])
+    load, other, metered = Raw.of(made[0]), Raw.of(made[1]), join("metered")
+    shared = load.with_(metered)
+    for person, conversation in ((load, shared), (other, "lobby")):
+        parts = [range(first, first + AT_ONCE) for first in range(1, SENDER_BURST + 501, AT_ONCE)]
+        answers = [answer for part in parts for answer in said(person, conversation, part)]
+        assert [type(answer) for answer in answers] == [m.Ack] * (SENDER_BURST + 500)
+    limited = Flood(metered, [shared])
+    limited.thread.join(60 * SLOWNESS)
+    assert limited.retry is not None
+    store = cluster.redis()
+    assert [store.exists(keys.limits(person.user)) for person in (load, other, metered)] == [0, 0, 1]
+    store.close()
+    for person in (load, other):
+        person.close()
+
+
+def provisioned(cluster: Cluster, names: list[str]) -> list[dict[str, Any]]:
+    """Unmetered accounts, as the operator of the cluster gets them."""
+    token = Path(cluster.ready["operator_token_file"]).read_text().strip()
+    body = {"names": names, "device_id": "d1", "unmetered": True}
+    status, answer = call(cluster.route, "POST", "/operator/v1/accounts", body, Authorization=f"Bearer {token}")
+    assert status == HTTPStatus.OK, answer
+    accounts: list[dict[str, Any]] = answer["accounts"]
+    return accounts
+
+
+def said(person: Raw, conversation: str, numbers: range) -> list[Any]:
+    """Send so many at once; their answers."""
+    person.send(*[m.Send(conversation, n, n - 1, f"text {n}") for n in numbers])
+    return [person.until((m.Ack, m.Nack, m.Retry)) for _ in numbers]
 
 
 async def test_the_sdk_waits_as_it_is_told(cluster: Cluster) -> None:

@@ -3,14 +3,15 @@
 -- Loaded twice: with the rules of parts/changes.lua in front, and without them for batches of texts only, which
 -- are nearly all.
 --
--- KEYS  per message 5: log, conv, senders, interest, recent; then, when its mode is not 0, the idempotency
+-- KEYS  per message 5: log, conv, senders, interest, recent; then, when its mode is not 0 or u0, the idempotency
 --       key; then, when it has an op, 4: overlay, todo, due, members. All keys of one message share a slot; on a Redis
 --       Cluster one call holds messages of one bucket only.
 -- ARGV  1 now in ms by Redis' clock (as the caller knows it)
 --       2 ms one message costs its sender in a conversation, 3 ms of such cost allowed ahead
 --       4, 5 the same for a conversation as a whole, 6 the start of Redis (parts/incarnations.lua)
 --       then 10 per message: conversation, user, "user:device", n, after, interest version known to the
---       caller, meta, content, mode (0: idempotent by n; otherwise the seconds the idempotency key lives),
+--       caller, meta, content, mode (0: idempotent by n; otherwise the seconds the idempotency key lives; with u in
+--       front the message is unmetered: no limit of 2 to 5 is asked, and nothing is added to a debt),
 --       op ("" for a text; otherwise JSON: what is changed (parts/changes.lua), `reply` and `ref`: this text
 --       answers that one, or `fire`: the member of `due` that this text was scheduled as)
 -- Returns one reply per message:
@@ -33,6 +34,7 @@
 
 local NO_SUCH_CONVERSATION, SUPERSEDED, ID_REUSED = 1003, 1007, 1008
 local OUT_OF_ORDER, SENDER_LIMIT, CONVERSATION_LIMIT = 2002, 2003, 2004
+local UNMETERED = string.byte('u')
 local MAX_STEPS = 64
 local RECENT_KEPT = 1000
 local REFUSALS_KEPT_S = 600
@@ -126,7 +128,7 @@ local function attempt_of(keys, args, op, head, kind, exists)
   }
 end
 
-local function append(keys, args)
+local function append(keys, args, unmetered)
   local log, conv, conversation, user, sender, n_text, content, mode = keys[1], keys[2], args[1], args[2], args[3],
     args[4], args[8], args[9]
   local own_count = 'o:' .. user
@@ -163,11 +165,11 @@ local function append(keys, args)
   if code then return refuse(keys, args, op, code, not is_group(conversation) or head[7], last_seq, debt) end
 
   local busy = math.max(tonumber(head[6] or 0), now)
-  if busy - now > conversation_ahead then
+  if not unmetered and busy - now > conversation_ahead then
     return {'R', CONVERSATION_LIMIT, math.ceil(busy - now - conversation_ahead)}
   end
   debt = math.max(debt, now)
-  if debt - now > sender_ahead then
+  if not unmetered and debt - now > sender_ahead then
     return {'R', SENDER_LIMIT, math.ceil(debt - now - sender_ahead)}
   end
 
@@ -180,13 +182,14 @@ local function append(keys, args)
   redis.call('XADD', log, seq_text .. '-0', 'n', n_text, 'p', string.format('%.0f', last_seq),
     'c', count, 'm', args[7], 't', content)
   redis.call('HSET', conv, 'l', seq_text, 'c', count, own_count, own, 'r',
-    string.format('%.1f', busy + conversation_cost))
+    string.format('%.1f', unmetered and busy or busy + conversation_cost))
   if op then
     if op.fire then redis.call('ZREM', a.due, op.fire) end
     if apply_change(a, conversation, head[5]) then todo = 1 end
   end
   if mode == '0' then last_n, last_seq = n_text, seq else redis.call('SET', keys[6], seq_text, 'EX', mode) end
-  redis.call('HSET', keys[3], sender, string.format('%.0f %.0f 0 %.1f', last_n, last_seq, debt + sender_cost))
+  redis.call('HSET', keys[3], sender, string.format('%.0f %.0f 0 %.1f', last_n, last_seq,
+    unmetered and debt or debt + sender_cost))
   local counter = tonumber(redis.call('ZINCRBY', keys[5], 1, '#'))
   redis.call('ZADD', keys[5], counter, conversation)
   if counter % 256 == 0 then redis.call('ZREMRANGEBYRANK', keys[5], 0, -(RECENT_KEPT + 2)) end
@@ -200,8 +203,11 @@ end
 
 local replies, key = {}, 1
 for arg = 7, #ARGV, 10 do
-  local width = 5 + (ARGV[arg + 8] == '0' and 0 or 1) + (ARGV[arg + 9] == '' and 0 or 4)
-  replies[#replies + 1] = append({unpack(KEYS, key, key + width - 1)}, {unpack(ARGV, arg, arg + 9)})
+  local args = {unpack(ARGV, arg, arg + 9)}
+  local unmetered = string.byte(args[9]) == UNMETERED
+  if unmetered then args[9] = string.sub(args[9], 2) end
+  local width = 5 + (args[9] == '0' and 0 or 1) + (args[10] == '' and 0 or 4)
+  replies[#replies + 1] = append({unpack(KEYS, key, key + width - 1)}, args, unmetered)
   key = key + width
 end
 return replies

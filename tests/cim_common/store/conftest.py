@@ -78,6 +78,7 @@ class Committer:
         device: str = "d1",
         conversation: str = DIRECT,
         key: str | None = None,
+        unmetered: bool = False,
     ) -> Append:
         return Append(
             self.owner,
@@ -89,6 +90,7 @@ class Committer:
             accept.content_of(text),
             time.monotonic(),
             (keys.idempotency(conversation, user, key), 100) if key else None,
+            unmetered=unmetered,
         )
 
     def commit(self, *appends: Append) -> list[tuple[str, int, int]]:

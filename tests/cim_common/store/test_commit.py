@@ -132,6 +132,48 @@ def test_too_many_too_fast_are_told_when(committer: Any) -> None:
     assert [append.seq for append in stored] == list(range(1, len(stored) + 1))
 
 
+def debts(committer: Any, device: str) -> tuple[float, float]:
+    """How far ahead of now ALICE's device and the conversation are, in ms."""
+    record = committer.store.command("HGET", keys.senders(DIRECT), f"{ALICE}:{device}")
+    busy = committer.store.command("HGET", keys.conv(DIRECT), "r")
+    return max(0.0, float(record.split()[3]) - now_ms()), max(0.0, float(busy) - now_ms())
+
+
+@pytest.mark.invariant("I17")
+def test_an_unmetered_message_is_neither_limited_nor_counted(committer: Any) -> None:
+    flood = [committer.append(n, n - 1, "x", unmetered=True) for n in range(1, 6_001)]
+    assert committer.commit(*flood) == [("STORED", seq, 0) for seq in range(1, 6_001)]
+    assert debts(committer, "d1") == (0.0, 0.0)
+    keyed = [committer.append(0, 0, "x", device="http", key=f"k{n}", unmetered=True) for n in range(2_500)]
+    committer.commit(*keyed)
+    assert {append.status.name for append in keyed} == {"STORED"}
+    assert debts(committer, "http") == (0.0, 0.0)
+    again = [committer.append(6_000, 5_999, "x", unmetered=True), committer.append(0, 0, "x", key="k7", unmetered=True)]
+    assert committer.commit(*again) == [("KNOWN", 6_000, 0), ("KNOWN", 6_008, 0)]
+
+
+@pytest.mark.invariant("I17")
+def test_the_unmetered_do_not_lift_the_limit_of_others_or_change_what_they_may_write(committer: Any) -> None:
+    committer.commit(*[committer.append(n, n - 1, "x", unmetered=True) for n in range(1, 2_301)])
+    flood = [committer.append(n, n - 1, "x", user=BOB) for n in range(1, 2_300)]
+    committer.commit(*flood)
+    assert Code.SENDER_LIMIT in {append.code for append in flood}
+    assert committer.commit(committer.append(2_301, 2_300, "x", unmetered=True))[0][0] == "STORED"
+    stranger = committer.append(1, 0, "x", user=ids.MIN_USER_ID + 77, unmetered=True)
+    committer.commit(stranger)
+    assert stranger.code == Code.NOT_A_MEMBER
+
+
+@pytest.mark.invariant("I17")
+def test_an_unmetered_change_is_not_counted(committer: Any) -> None:
+    committer.commit(committer.append(1, 0, "x", unmetered=True))
+    edit = Change(DIRECT, 2, 1, Kind.EDITED, ref=1, text="y")
+    append = committer.append(2, 1, "", unmetered=True)
+    append.content, append.op, append.kind = changes.content_of(edit, []), changes.op_of(edit), edit.kind
+    assert committer.commit(append) == [("STORED", 2, 0)]
+    assert debts(committer, "d1") == (0.0, 0.0)
+
+
 @pytest.mark.invariant("I13")
 def test_both_lists_hold_a_direct_conversation_before_its_first_ack(committer: Any) -> None:
     committer.commit(committer.append(1, 0, "first"))
