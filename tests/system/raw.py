@@ -59,7 +59,9 @@ class Raw:
 
     def log_in(self) -> "Raw":
         self.send(m.Login(self.place["connect_token"], self.device))
-        assert isinstance(self.next(), m.LoginOk)
+        welcome = self.next()
+        assert isinstance(welcome, m.LoginOk)
+        self.welcome = welcome
         return self
 
     def send(self, *messages: Any) -> None:

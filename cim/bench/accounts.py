@@ -1,0 +1,173 @@
+"""The accounts of a run: from the operator of the cluster, or registered where its token is not known.
+
+An operator's accounts are made a thousand a call, without passwords, and are not limited in what they send. Those that
+are registered cost a password hash each, some tens a second, and keep their limits.
+"""
+
+import http.client
+import json
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
+
+AT_ONCE = 1_000
+TIMEOUT_S = 60.0
+DEVICE = "bench"
+REGISTERED_AT_ONCE = 4
+"""Threads that register: route hashes two passwords at once, and these keep it busy."""
+
+Progress = Callable[[str], None]
+
+
+class AccountsError(Exception):
+    """The accounts cannot be made; one sentence with the reason."""
+
+
+class Governed(Protocol):
+    """A cluster: the URL of its route, and its operator's token where that is known."""
+
+    @property
+    def route(self) -> str: ...
+    @property
+    def operator_token(self) -> str | None: ...
+
+
+class Account(NamedTuple):
+    """One user of the run: `token` is for route (30 days), `connect_token` for an IM server (5 minutes), which is at
+    `host` and `port`. Without an operator's token `password` is how it logged in."""
+
+    user: int
+    name: str
+    device: str
+    token: str
+    connect_token: str
+    host: str
+    port: int
+    password: str | None = None
+
+
+def fresh_prefix() -> str:
+    """The beginning of names that no earlier run has used: what it left in its conversations is not this run's."""
+    return f"bench-{time.time_ns() // 1_000_000:x}{secrets.token_hex(2)}-"
+
+
+def make(
+    target: Governed,
+    count: int,
+    prefix: str | None = None,
+    progress: Progress = lambda text: None,
+    device: str = DEVICE,
+) -> list[Account]:
+    """So many accounts, each on its server; those of a prefix that was used already are the same ones with new tokens.
+
+    Raises:
+        AccountsError: the cluster refuses, or does not answer.
+    """
+    prefix = prefix or fresh_prefix()
+    if target.operator_token is None:
+        return register(target, count, prefix, progress, device)
+    made: list[Account] = []
+    with Api(target.route) as api:
+        for first in range(1, count + 1, AT_ONCE):
+            body = {
+                "prefix": prefix, "first": first, "count": min(AT_ONCE, count + 1 - first), "device_id": device,
+                "unmetered": True,
+            }  # fmt: skip
+            made += _provision(api, target.operator_token, body)
+            progress(f"{len(made)} of {count} accounts")
+    return made
+
+
+def renew(target: Governed, accounts: Sequence[Account]) -> list[Account]:
+    """The same accounts with connect tokens that are good for five minutes from now, each on a server chosen anew.
+
+    Raises:
+        AccountsError: the cluster refuses, or does not answer.
+    """
+    with Api(target.route) as api:
+        if target.operator_token is None:
+            return [_log_in(api, {}, account.password, account.token) for account in accounts]
+        renewed: list[Account] = []
+        for first in range(0, len(accounts), AT_ONCE):
+            part = accounts[first : first + AT_ONCE]
+            body = {"names": [account.name for account in part], "device_id": part[0].device, "unmetered": True}
+            renewed += _provision(api, target.operator_token, body)
+        return renewed
+
+
+def register(
+    target: Governed, count: int, prefix: str, progress: Progress = lambda text: None, device: str = DEVICE
+) -> list[Account]:
+    """So many accounts with passwords, through the same calls as everybody's; they keep their limits.
+
+    Raises:
+        AccountsError: the cluster refuses, or does not answer.
+    """
+
+    def register_one(number: int) -> Account:
+        who = {"name": f"{prefix}{number}", "password": secrets.token_hex(8)}
+        with Api(target.route) as api:
+            api.done("POST", "/v1/register", who)
+            return _log_in(api, {**who, "device_id": device}, who["password"])
+
+    with ThreadPoolExecutor(REGISTERED_AT_ONCE) as pool:
+        made = []
+        for account in pool.map(register_one, range(1, count + 1)):
+            made.append(account)
+            progress(f"{len(made)} of {count} accounts")
+    return made
+
+
+def _provision(api: "Api", operator_token: str, body: dict[str, Any]) -> list[Account]:
+    answer = api.done("POST", "/operator/v1/accounts", body, operator_token)
+    return [_account(one, answer["device_id"]) for one in answer["accounts"]]
+
+
+def _log_in(api: "Api", body: dict[str, Any], password: str | None, token: str | None = None) -> Account:
+    answer = api.done("POST", "/v1/login", body, token)
+    return _account(answer, answer["device_id"])._replace(password=password)
+
+
+def _account(answer: dict[str, Any], device: str) -> Account:
+    server = answer["server"]
+    return Account(
+        int(answer["user_id"]), answer["name"], device, answer["token"], answer["connect_token"], server["host"],
+        server["port"],
+    )  # fmt: skip
+
+
+class Api:
+    """Calls of route's HTTP API over one connection."""
+
+    def __init__(self, route: str) -> None:
+        place = urlsplit(route)
+        kind = http.client.HTTPSConnection if place.scheme == "https" else http.client.HTTPConnection
+        self._connection = kind(place.hostname or "", place.port, timeout=TIMEOUT_S)
+
+    def __enter__(self) -> "Api":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def done(self, method: str, path: str, body: Any = None, token: str | None = None) -> Any:
+        """The answer to a call that has to succeed.
+
+        Raises:
+            AccountsError: it did not; with what route said.
+        """
+        headers = {"Content-Type": "application/json"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        try:
+            self._connection.request(method, path, None if body is None else json.dumps(body).encode(), headers)
+            response = self._connection.getresponse()
+            answer = json.loads(response.read() or b"null")
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise AccountsError(f"Route does not answer {path}: {error}.") from error
+        if response.status not in (http.HTTPStatus.OK, http.HTTPStatus.CREATED):
+            raise AccountsError(f"Route refuses {path}: {answer.get('detail', answer)}")
+        return answer
