@@ -1,4 +1,4 @@
-"""A generator process: the first line on its standard input is its plan, the others are commands (`load.py`)."""
+"""A generator process: on its standard input stand its plan, and then commands, a line each (`load.py`)."""
 
 import gc
 import json
@@ -14,20 +14,26 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def read_line(descriptor: int) -> bytes:
-    """One line and not a byte more: what follows belongs to the loop."""
-    line = bytearray()
-    while (byte := os.read(descriptor, 1)) not in (b"", b"\n"):
-        line += byte
-    return bytes(line)
+def read_plan(descriptor: int) -> Any:
+    """The plan, after its length in twelve digits, and not a byte more: what follows belongs to the loop."""
+    return json.loads(_exactly(descriptor, int(_exactly(descriptor, 12))))
+
+
+def _exactly(descriptor: int, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        part = os.read(descriptor, count - len(data))
+        if not part:
+            sys.exit("the plan ends early")
+        data += part
+    return data
 
 
 def main() -> None:
     from cim.bench.generator.load import Load
 
     raise_file_limit()
-    plan: Any = json.loads(read_line(int(sys.argv[1])))
-    load = Load(plan, int(sys.argv[1]), sys.stdout.fileno())
+    load = Load(read_plan(sys.stdin.fileno()), sys.stdin.fileno(), sys.stdout.fileno())
     # What lives for the whole run is not looked through again and again.
     gc.collect()
     gc.freeze()

@@ -1,0 +1,218 @@
+"""Generator processes from the outside: started with their plans, steered, and their books put together."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from cim.bench.generator.plan import Member, Plan
+from cim.bench.latency import Latencies
+from cim.bench.ledger import Arrivals, Sendings, Verdict, judge
+from cim.bench.target import Server, start_child
+
+LIVE_S = 120.0
+"""Until every connection is logged in and hears its conversation."""
+
+ANSWER_S = 15.0
+"""How long answers are waited for after the last send: a server answers within 10 s, or never."""
+
+DELIVERY_S = 15.0
+"""How long deliveries are waited for after the last answer: anti-entropy finds what a doorbell missed in 3 s."""
+
+SETTLE_S = 30.0
+SLACK_S = 30.0
+
+
+class GeneratorError(Exception):
+    """The load could not be made; a sentence with the reason."""
+
+
+class Mark(NamedTuple):
+    """Counts of all processes at about one moment, and their processor time so far."""
+
+    at_us: float
+    sent: int
+    acked: int
+    delivered: int
+    failed: int
+    cpu_s: float
+
+
+@dataclass(slots=True)
+class Report:
+    """What the whole run did, and how long what took."""
+
+    verdict: Verdict
+    ack: Latencies = field(default_factory=Latencies)
+    delivery: Latencies = field(default_factory=Latencies)
+    lateness: Latencies = field(default_factory=Latencies)
+    unsent: int = 0
+
+
+class Fleet:
+    """Generator processes with their members logged in. Use `fleet`."""
+
+    def __init__(self, plans: Sequence[Plan]) -> None:
+        self.reasons: dict[str, int] = {}
+        self._processes = [_start(plan) for plan in plans]
+
+    @property
+    def pids(self) -> list[int]:
+        return [process.pid for process in self._processes]
+
+    def wait_until_live(self, members: int, say: Callable[[str], None] = lambda text: None) -> None:
+        """Until every member is logged in and hears its conversation.
+
+        Raises:
+            GeneratorError: some are not.
+        """
+        say(f"logging in {members} connections")
+        live = 0
+        for answer in self._answers(LIVE_S):
+            live += answer["live"]
+            self._count(answer["reasons"])
+        if live < members:
+            reasons = ", ".join(f"{reason} ({count})" for reason, count in self.reasons.items())
+            raise GeneratorError(f"Only {live} of {members} connections came up: {reasons}.")
+
+    def start_closed(self, in_flight: int) -> None:
+        """Every sender keeps so many messages unanswered."""
+        self._ask(SLACK_S, {"do": "start", "in_flight": in_flight})
+
+    def start_open(self, rate: float) -> None:
+        """So many messages a second over all senders, evenly spaced, whatever the answers."""
+        count = len(self._processes)
+        commands = [{"do": "start", "rate": rate / count, "phase": index / count} for index in range(count)]
+        self._ask(SLACK_S, *commands)
+
+    def mark(self, keep: bool | None = None) -> Mark:
+        """The counts now; from here on latencies are kept (True), or are not (False)."""
+        answers = self._ask(SLACK_S, {"do": "mark", "keep": keep})
+        parts = [[answer[name] for answer in answers] for name in ("sent", "acked", "delivered", "failed", "cpu_s")]
+        sent, acked, delivered, failed, cpu_s = map(sum, parts)
+        return Mark(sum(answer["at_us"] for answer in answers) / len(answers), sent, acked, delivered, failed, cpu_s)
+
+    def lone(self, sender: int, deliveries: Sequence[int], within_s: float = 5.0) -> list[dict[str, Any]]:
+        """One message of one sender; each process tells when its members, so many of them, have it."""
+        commands = [
+            {"do": "lone", "sender": sender, "deliveries": count, "within_s": within_s} for count in deliveries
+        ]
+        return self._ask(within_s + SLACK_S, *commands)
+
+    def finish(self, servers: Sequence[Server]) -> Report:
+        """Stop sending, wait until everything acknowledged came, and compare."""
+        answers = self._ask(ANSWER_S + SLACK_S, {"do": "stop", "within_s": ANSWER_S})
+        said = {index: sending for answer in answers for index, sending in answer["sendings"].items()}
+        places = [(server.host, server.port) for server in servers]
+        settle = {"do": "settle", "sendings": said, "servers": places, "within_s": DELIVERY_S}
+        answers = self._ask(DELIVERY_S + SETTLE_S + SLACK_S, settle)
+        arrivals = [
+            (int(receiver), {int(sender): Arrivals.of_record(record) for sender, record in by_sender.items()})
+            for answer in answers
+            for receiver, by_sender in answer["arrivals"].items()
+        ]
+        unsettled = [index for answer in answers for index in answer["unsettled"]]
+        report = Report(judge({int(index): Sendings(*sending) for index, sending in said.items()}, arrivals, unsettled))
+        for answer in answers:
+            report.ack.add(answer["ack"])
+            report.delivery.add(answer["delivery"])
+            report.lateness.add(answer["lateness"])
+            report.unsent += answer["unsent"]
+            report.verdict.stray += answer["stray"]
+            self._count(answer["reasons"])
+        report.verdict.reasons = self.reasons
+        return report
+
+    def _count(self, reasons: dict[str, int]) -> None:
+        for reason, count in reasons.items():
+            self.reasons[reason] = self.reasons.get(reason, 0) + count
+
+    def _ask(self, within_s: float, *commands: dict[str, Any]) -> list[dict[str, Any]]:
+        """Give every process its command, or all the same one, and wait for the answers."""
+        for index, process in enumerate(self._processes):
+            assert process.stdin is not None
+            line = json.dumps(commands[index if len(commands) > 1 else 0]).encode() + b"\n"
+            try:
+                process.stdin.write(line)
+                process.stdin.flush()
+            except BrokenPipeError as error:
+                raise GeneratorError(f"The generator has ended: {_last_words(process)}") from error
+        return list(self._answers(within_s))
+
+    def _answers(self, within_s: float) -> Iterator[dict[str, Any]]:
+        deadline = time.monotonic() + within_s
+        for process in self._processes:
+            yield json.loads(_read_line(process, deadline))
+
+    def end(self) -> None:
+        for process in self._processes:
+            assert process.stdin is not None
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
+        for process in self._processes:
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+
+
+def _start(plan: Plan) -> "subprocess.Popen[bytes]":
+    """Its standard error is a file: a traceback is what says why it ended."""
+    import tempfile
+
+    errors = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
+    command = [sys.executable, "-m", "cim.bench.generator"]
+    process = start_child(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
+    _ERRORS[process.pid] = errors
+    assert process.stdin is not None
+    data = json.dumps(plan).encode()
+    process.stdin.write(b"%012d" % len(data) + data)
+    process.stdin.flush()
+    return process
+
+
+_ERRORS: dict[int, Any] = {}
+
+
+def _last_words(process: "subprocess.Popen[bytes]") -> str:
+    errors = _ERRORS[process.pid]
+    errors.seek(0)
+    return str(errors.read().decode(errors="replace")[-500:].strip())
+
+
+def _read_line(process: "subprocess.Popen[bytes]", deadline: float) -> bytes:
+    """An answer, read without a buffer that could hold back what select looks for."""
+    import select
+
+    assert process.stdout is not None
+    descriptor, line = process.stdout.fileno(), b""
+    while not line.endswith(b"\n"):
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+            raise GeneratorError("The generator does not answer.")
+        data = os.read(descriptor, 1 << 20)
+        if not data:
+            raise GeneratorError(f"The generator has ended: {_last_words(process)}")
+        line += data
+    return line
+
+
+@contextlib.contextmanager
+def fleet(members: Sequence[Member], text_bytes: int, processes: int = 1) -> Iterator[Fleet]:
+    """Generator processes with these members, split as they stand into equal parts; ended at the end."""
+    began_ns = time.monotonic_ns()
+    size = -(-len(members) // processes)
+    parts = [members[start : start + size] for start in range(0, len(members), size)]
+    made = Fleet([Plan(members=list(part), text_bytes=text_bytes, began_ns=began_ns) for part in parts])
+    try:
+        yield made
+    finally:
+        made.end()
