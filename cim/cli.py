@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from cim.bench.cli import bench
 from cim_common import __version__
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -44,7 +45,11 @@ def main() -> None:
     \b
     Start a whole cluster on this machine:   cim up
     Chat, in another terminal:               cim chat alice
+    Measure one:                             cim bench messages
     """
+
+
+main.add_command(bench)
 
 
 @main.command()

@@ -1,8 +1,8 @@
 """Whether every message acknowledged was delivered exactly once and in order.
 
 Each sender numbers its messages 1, 2, 3, ... in their text, so that a few integers say everything as long as all goes
-well: a sender keeps how many it sent and which of them were not acknowledged, a receiver keeps for each sender the number
-it expects next. Only what goes wrong takes memory of its own: gaps as ranges, the rest as counts.
+well: a sender keeps how many it sent and which of them were not acknowledged, a receiver keeps for each sender the
+number it expects next. Only what goes wrong takes memory of its own: gaps as ranges, the rest as counts.
 """
 
 from collections.abc import Iterable, Mapping

@@ -22,13 +22,14 @@ class Account(NamedTuple):
 
 
 def make(target: Target, count: int) -> list[Account]:
-    assert target.redis_url and target.secret
+    assert target.redis_url
+    assert target.secret
     tokens = Tokens(target.secret)
     pool: Any = redis.ConnectionPool.from_url(target.redis_url, protocol=2, retry=None)
     client = redis.Redis(connection_pool=pool)
     prefix = f"b{time.time_ns() // 1000 % 10**9}x"
     made = []
-    pipe = client.pipeline(transaction=False)
+    pipe: Any = client.pipeline(transaction=False)
     for number in range(count):
         user, name = ids.new_user_id(), f"{prefix}{number}"
         pipe.execute_command(

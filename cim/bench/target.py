@@ -87,8 +87,8 @@ def own(servers: int = 2, durability: str = "always") -> Iterator[Target]:
     with tempfile.TemporaryDirectory(prefix="cim-bench-") as folder:
         ready, output = Path(folder) / "ready.json", Path(folder) / "output"
         up = [
-            sys.executable, "-m", "cim", "up", "--servers", str(servers), "--route", "127.0.0.1:0", "--server-port", "0",
-            "--data", str(Path(folder) / "data"), "--ready-file", str(ready),
+            sys.executable, "-m", "cim", "up", "--servers", str(servers), "--route", "127.0.0.1:0",
+            "--server-port", "0", "--data", str(Path(folder) / "data"), "--ready-file", str(ready),
         ]  # fmt: skip
         with output.open("wb") as out:
             process = start_child(up, stdout=out, stderr=subprocess.STDOUT)
@@ -107,6 +107,24 @@ def start_child(command: list[str], **options: Any) -> "subprocess.Popen[bytes]"
     whole = [sys.executable, "-m", "cim.child", str(os.getpid()), *command]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CIM_")}
     return subprocess.Popen(whole, start_new_session=True, env=environment, **options)
+
+
+@contextmanager
+def opened(servers: int, durability: str, cluster: str | None, route: str | None) -> Iterator[Target]:
+    """What the options of a benchmark name: a ready file, a route, or else a cluster of our own.
+
+    Raises:
+        TargetError: both are named, or the cluster is not there.
+    """
+    if cluster and route:
+        raise TargetError("--cluster and --route name two clusters: choose one.")
+    if cluster:
+        yield of_ready_file(Path(cluster))
+    elif route:
+        yield of_route(route)
+    else:
+        with own(servers, durability) as target:
+            yield target
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", ready: Path, output: Path) -> None:

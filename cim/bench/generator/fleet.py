@@ -99,9 +99,7 @@ class Fleet:
 
     def lone(self, sender: int, deliveries: Sequence[int], within_s: float = 5.0) -> list[dict[str, Any]]:
         """One message of one sender; each process tells when its members, so many of them, have it."""
-        commands = [
-            {"do": "lone", "sender": sender, "deliveries": count, "within_s": within_s} for count in deliveries
-        ]
+        commands = [{"do": "lone", "sender": sender, "deliveries": count, "within_s": within_s} for count in deliveries]
         return self._ask(within_s + SLACK_S, *commands)
 
     def finish(self, servers: Sequence[Server]) -> Report:

@@ -13,7 +13,6 @@ looks unusual is decoded with.
 """
 
 from cim_common.wire import cim_pb2 as pb
-from cim_common.wire import codec
 from cim_common.wire.framing import varint
 
 N_BASE = 1 << 21
@@ -46,7 +45,7 @@ class Template:
     __slots__ = ("_head", "_middle", "_padding")
 
     def __init__(self, conversation: str, sender: int, text_bytes: int) -> None:
-        if not MIN_TEXT <= text_bytes:
+        if text_bytes < MIN_TEXT:
             raise ValueError(f"a text has at least {MIN_TEXT} bytes")
         name = conversation.encode()
         self._middle = b"\x22%b%05d" % (varint(text_bytes), sender)
@@ -102,5 +101,3 @@ def seq_of(raw: int) -> int:
 def raw_of(seq: int) -> int:
     """The other way round."""
     return int.from_bytes(varint(seq), "little")
-
-

@@ -1,6 +1,6 @@
 """The loop of a generator process: one epoll over all its connections and the pipe to whoever steers it.
 
-It is steered by commands and answers each (`fleet.py` is the other end); all state that matters for a figure is in a few
+It is steered by commands and answers each (`fleet.py` is the other end); all that matters for a figure is in a few
 integers, which `mark` tells:
 
     start   send: closed loop with `in_flight` each, or open loop at `rate` messages a second over all senders
@@ -244,7 +244,7 @@ class Load:
 
     def _do_lone(self, command: dict[str, Any]) -> None:
         command["wanted"] = self.delivered + command["deliveries"]
-        sender = next((peer for peer in self._senders if peer.member.index == command["sender"]), None)
+        sender = next((peer for peer in self._senders if peer.member.slot == command["sender"]), None)
         if sender is not None and not sender.stopped:
             sender.say(1, self._now_us())
         self._begin(command)
@@ -269,7 +269,7 @@ class Load:
                 return
             for peer in waiting:
                 peer.ask_nothing_more(f"no answer within {phase['within_s']:g} s")
-            said = {peer.member.index: [peer.sendings.count, peer.sendings.unacknowledged] for peer in self._senders}
+            said = {peer.member.slot: [peer.sendings.count, peer.sendings.unacknowledged] for peer in self._senders}
             self._phase = None
             self._tell({"sendings": said})
         elif phase["do"] == "settle":
@@ -290,11 +290,11 @@ class Load:
 
     def _report(self, sendings: dict[int, Sendings], servers: list[tuple[str, int]]) -> None:
         lost = [peer for peer in self.peers if peer.lost is not None and peer.hears]
-        unsettled = [peer.member.index for peer in settle.read_logs(lost, sendings, servers)]
+        unsettled = [peer.member.slot for peer in settle.read_logs(lost, sendings, servers)]
         self._gather()
         self._tell({
             "arrivals": {
-                peer.member.index: {int(key): arrivals.record() for key, arrivals in peer.hears.items()}
+                peer.member.slot: {int(key): arrivals.record() for key, arrivals in peer.hears.items()}
                 for peer in self.peers
                 if peer.hears
             },

@@ -56,7 +56,7 @@ class Peer:
         self._text_bytes = text_bytes
         self._template: frames.Template | None = None
         if member.sends and member.conversation is not None:
-            self._template = frames.Template(member.conversation, member.index, text_bytes)
+            self._template = frames.Template(member.conversation, member.slot, text_bytes)
         self._after = b""
         self._number = 0
         self._in_flight: deque[tuple[bytes, int, int]] = deque()
@@ -138,14 +138,16 @@ class Peer:
 
     def say(self, count: int, at_us: int) -> None:
         """Send so many messages with the time they were meant to be sent at, in one write."""
-        template, made, after, number = self._template, [], self._after, self._number
+        template, made, after = self._template, [], self._after
         assert template is not None
-        for number in range(number + 1, number + count + 1):
+        first = self._number + 1
+        self._number += count
+        for number in range(first, first + count):
             n = frames.n_bytes(number)
             made.append(template.frame(n, after, number, at_us))
             self._in_flight.append((n, at_us, number))
             after = n
-        self._after, self._number = after, number
+        self._after = after
         self._load.sent += count
         self.wrote = True
         self._write(made[0] if count == 1 else b"".join(made))
@@ -286,7 +288,7 @@ class Peer:
             return
         sender, number, sent_us = found
         arrivals = self.hears.get(sender)
-        if number == 0 or sender == frames.sender_key(self.member.index):
+        if number == 0 or sender == frames.sender_key(self.member.slot):
             return
         if arrivals is None:
             self._load.strayed()
@@ -359,7 +361,7 @@ class Peer:
             self._sync(member.cursor)
         else:
             # A greeting opens a direct conversation, and is the message that the first one stands after.
-            text = frames.text_of(member.index, 0, 0, self._text_bytes)
+            text = frames.text_of(member.slot, 0, 0, self._text_bytes)
             self._after = frames.n_bytes(0)
             self._in_flight.append((b"", 0, 0))
             self._send(m.Send(member.conversation, frames.N_BASE, 0, text))

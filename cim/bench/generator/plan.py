@@ -9,10 +9,10 @@ MAX_IN_FLIGHT = 64
 class Member(NamedTuple):
     """One connection: who it is, where it connects, what it syncs, whether it sends, and whose messages it gets.
 
-    `index` is its number in the run, which its texts carry. Without a conversation it is logged in and idle.
+    `slot` is its number in the run, which its texts carry. Without a conversation it is logged in and idle.
     """
 
-    index: int
+    slot: int
     user: int
     device: str
     token: str
@@ -25,7 +25,7 @@ class Member(NamedTuple):
 
 
 class Plan(TypedDict):
-    """The members of one process. `began_ns` is the monotonic clock at the run's beginning, the same for all of them."""
+    """The members of one process. `began_ns` is the monotonic clock when the run began, the same for all of them."""
 
     members: list[Member]
     text_bytes: int

@@ -1,7 +1,7 @@
 """What became of deliveries to a connection that was lost: its log is read over a new one.
 
-The log is the truth and a push only a doorbell: that a connection ended says nothing about the messages that were to come over
-it. So the receiver connects again, to any server, and reads on from the last seq it saw, as a client would.
+The log is the truth and a push only a doorbell: that a connection ended says nothing about the messages that were to
+come over it. So the receiver connects again, to any server, and reads on from the last seq it saw, as a client would.
 """
 
 import socket

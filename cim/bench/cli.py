@@ -1,0 +1,171 @@
+"""`cim bench`: measures a cluster and checks it while it does. What a command needs is imported when it runs."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from cim.bench.results import Result
+    from cim.bench.target import Target
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+WRONG = 1
+INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def bench() -> None:
+    """Measure a cluster: messages, groups, logins, memory; every run is checked.
+
+    Without --cluster or --route a run starts a cluster of its own, warms it up, measures it and stops it. A message
+    that was acknowledged and not delivered exactly once, in order, makes the run exit 1, without figures.
+
+    \b
+    How fast is it?                      cim bench messages
+    How long does a message take?        cim bench messages --rate 1000
+    How dear is a large group?           cim bench group --members 500
+    A cluster that runs already:         cim up --ready-file ready.json
+                                         cim bench messages --cluster ready.json
+    """
+
+
+def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def add(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+where = _options(
+    click.option(
+        "--servers", type=click.IntRange(1, 64), default=2, show_default=True, help="IM servers of the own cluster."
+    ),
+    click.option(
+        "--durability", type=click.Choice(["always", "everysec"]), default="always", show_default=True,
+        help="How the own cluster's Redis syncs its file: before each answer, or once a second.",
+    ),
+    click.option(
+        "--cluster", type=click.Path(exists=True, dir_okay=False), metavar="READY_FILE",
+        help="Measure the cluster that `cim up --ready-file READY_FILE` runs.",
+    ),
+    click.option(
+        "--route", metavar="URL", help="Measure a cluster known by its route only: no processor time, no memory."
+    ),
+)  # fmt: skip
+"""Which cluster: options of every benchmark; `measured` takes them as `place`."""
+
+output = _options(
+    click.option(
+        "--json", "json_file", type=click.Path(dir_okay=False), metavar="FILE", help="Write the record there."
+    ),
+    click.option("--report", type=click.Path(dir_okay=False), metavar="FILE.html", help="Write a page with plots."),
+    click.option("--label", default="", help="A name for this run, for tables and comparisons."),
+)
+"""Where the result goes."""
+
+
+def measured(
+    run: Callable[["Target"], "Result"],
+    place: tuple[int, str, str | None, str | None],
+    json_file: str | None,
+    report: str | None,
+) -> None:
+    """Run a benchmark on the cluster `place` names, show and write what it found, and exit.
+
+    `place` is (servers, durability, ready file or None, route or None). The exit code is 0; 1 when a message was lost,
+    doubled, reordered or failed; 130 after Ctrl-C, when our own cluster is stopped as well.
+    """
+    from cim.bench import results
+    from cim.bench.generator.fleet import GeneratorError
+    from cim.bench.target import TargetError, opened
+
+    try:
+        with opened(*place) as target:
+            result = run(target)
+    except (TargetError, GeneratorError) as error:
+        progress("")
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        progress("")
+        click.echo("Interrupted: nothing was measured.", err=True)
+        sys.exit(INTERRUPTED)
+    progress("")
+    _show(result)
+    if json_file is not None:
+        results.write(result, Path(json_file))
+    if report is not None:
+        from cim.bench import page
+
+        results.write_text(Path(report), page.page([result]))
+    sys.exit(WRONG if result.wrong else 0)
+
+
+def _show(result: "Result") -> None:
+    from cim.bench import results
+
+    click.echo(results.to_json(result))
+
+
+def progress(text: str) -> None:
+    """One line on the terminal that the next one takes the place of; nothing where nobody looks."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
+
+
+@bench.command()
+@click.option(
+    "--senders", type=click.IntRange(2, 60_000), default=500, show_default=True,
+    help="Users who send; they are pairs who write to each other, half of them across servers.",
+)  # fmt: skip
+@click.option(
+    "--in-flight", type=click.IntRange(1, 64), default=1, show_default=True,
+    help="Messages each sender keeps unanswered.",
+)  # fmt: skip
+@click.option(
+    "--rate", type=click.FloatRange(0, min_open=True), metavar="R",
+    help="Send R messages a second altogether, whatever the answers; latencies count from the time each was due.",
+)  # fmt: skip
+@click.option("--saturate", is_flag=True, help="As fast as it goes; the default without --rate.")
+@click.option(
+    "--seconds", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Time measured, after warming up."
+)
+@click.option("--warm-up", type=click.FloatRange(0), default=2.0, show_default=True, help="Seconds before that.")
+@click.option("--payload", type=click.IntRange(25, 16_384), default=100, show_default=True, help="Bytes of a text.")
+@click.option(
+    "--generators", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that make the load."
+)
+@click.option("--repeat", type=click.IntRange(1, 100), default=1, show_default=True, help="Runs; the median is shown.")
+@click.option("--syscalls", is_flag=True, help="Count system calls as well (strace; it slows the cluster down).")
+@where
+@output
+def messages(
+    senders: int, in_flight: int, rate: float | None, saturate: bool, seconds: float, warm_up: float, payload: int,
+    generators: int, repeat: int, syscalls: bool, servers: int, durability: str, cluster: str | None, route: str | None,
+    json_file: str | None, report: str | None, label: str,
+) -> None:  # fmt: skip
+    """Direct messages between pairs of users: throughput, latency, processor time.
+
+    \b
+    Examples:
+      cim bench messages                                  as fast as it goes, 500 senders
+      cim bench messages --in-flight 4 --json run.json
+      cim bench messages --senders 64 --rate 500          latency when there is little to do
+      cim bench messages --rate 20000 --seconds 30
+      cim bench messages --cluster ready.json --report run.html
+    """
+    from cim.bench.messages import Settings, run_repeated
+
+    if saturate and rate is not None:
+        raise click.UsageError("--saturate and --rate are two kinds of load: choose one.")
+    settings = Settings(
+        senders - senders % 2, in_flight, rate, seconds, warm_up, payload, generators, repeat, syscalls, label
+    )
+    place = (servers, durability, cluster, route)
+    measured(lambda target: run_repeated(target, settings, progress), place, json_file, report)
