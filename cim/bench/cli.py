@@ -64,7 +64,6 @@ output = _options(
     click.option(
         "--json", "json_file", type=click.Path(dir_okay=False), metavar="FILE", help="Write the record there."
     ),
-    click.option("--report", type=click.Path(dir_okay=False), metavar="FILE.html", help="Write a page with plots."),
     click.option("--label", default="", help="A name for this run, for tables and comparisons."),
 )
 """Where the result goes."""
@@ -74,7 +73,6 @@ def measured(
     run: Callable[["Target"], "Result"],
     place: tuple[int, str, str | None, str | None],
     json_file: str | None,
-    report: str | None,
 ) -> None:
     """Run a benchmark on the cluster `place` names, show and write what it found, and exit.
 
@@ -99,10 +97,6 @@ def measured(
     _show(result)
     if json_file is not None:
         results.write(result, Path(json_file))
-    if report is not None:
-        from cim.bench import page
-
-        results.write_text(Path(report), page.page([result]))
     sys.exit(WRONG if result.wrong else 0)
 
 
@@ -148,7 +142,7 @@ def progress(text: str) -> None:
 def messages(
     senders: int, in_flight: int, rate: float | None, saturate: bool, seconds: float, warm_up: float, payload: int,
     generators: int, repeat: int, syscalls: bool, servers: int, durability: str, cluster: str | None, route: str | None,
-    json_file: str | None, report: str | None, label: str,
+    json_file: str | None, label: str,
 ) -> None:  # fmt: skip
     """Direct messages between pairs of users: throughput, latency, processor time.
 
@@ -158,7 +152,7 @@ def messages(
       cim bench messages --in-flight 4 --json run.json
       cim bench messages --senders 64 --rate 500          latency when there is little to do
       cim bench messages --rate 20000 --seconds 30
-      cim bench messages --cluster ready.json --report run.html
+      cim bench messages --cluster ready.json
     """
     from cim.bench.messages import Settings, run_repeated
 
@@ -168,4 +162,4 @@ def messages(
         senders - senders % 2, in_flight, rate, seconds, warm_up, payload, generators, repeat, syscalls, label
     )
     place = (servers, durability, cluster, route)
-    measured(lambda target: run_repeated(target, settings, progress), place, json_file, report)
+    measured(lambda target: run_repeated(target, settings, progress), place, json_file)

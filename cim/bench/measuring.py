@@ -140,14 +140,14 @@ def engine(target: Target) -> str | None:
     """Name and version of the cluster's Redis, where it can be asked."""
     import redis
 
-    from cim.bench.results import engine_of
+    from cim.bench.origin import engine_of
 
     if target.redis_url is None:
         return None
     client = redis.Redis.from_url(target.redis_url, retry=None)
     try:
         info: Any = client.info("server")
-        return str(engine_of(info) or "") or None
+        return engine_of(info)
     except redis.RedisError:
         return None
     finally:
