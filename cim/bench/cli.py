@@ -80,13 +80,14 @@ def measured(
     doubled, reordered or failed; 130 after Ctrl-C, when our own cluster is stopped as well.
     """
     from cim.bench import results
+    from cim.bench.accounts import AccountsError
     from cim.bench.generator.fleet import GeneratorError
     from cim.bench.target import TargetError, opened
 
     try:
         with opened(*place) as target:
             result = run(target)
-    except (TargetError, GeneratorError) as error:
+    except (TargetError, AccountsError, GeneratorError) as error:
         progress("")
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:

@@ -2,8 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from cim.bench import measuring
-from cim.bench import standin as accounts
+from cim.bench import accounts, measuring
 from cim.bench.generator.fleet import fleet
 from cim.bench.generator.plan import Member
 from cim.bench.measuring import Progress
@@ -31,9 +30,9 @@ class Settings:
     label: str = ""
 
 
-def members(target: Target, count: int) -> list[Member]:
+def members(target: Target, count: int, progress: Progress) -> list[Member]:
     """Pairs one after the other; every second pair has its users on different servers, where servers are known."""
-    made = accounts.make(target, count)
+    made = accounts.make(target, count, progress=progress)
     found = []
     for index, account in enumerate(made):
         pair, second = divmod(index, 2)
@@ -57,8 +56,7 @@ def run(target: Target, settings: Settings, progress: Progress) -> Result:
     Raises:
         GeneratorError: the load could not be made.
     """
-    progress(f"making {settings.senders} accounts")
-    crowd = members(target, settings.senders)
+    crowd = members(target, settings.senders, progress)
     with fleet(crowd, settings.payload, settings.generators) as crew:
         crew.wait_until_live(len(crowd), progress)
         if settings.rate is None:

@@ -43,7 +43,6 @@ class Target:
     servers: tuple[Server, ...] = ()
     route_pid: int | None = None
     redis_pid: int | None = None
-    secret: bytes | None = None
 
 
 def of_route(url: str) -> Target:
@@ -66,7 +65,6 @@ def of_ready_file(path: Path) -> Target:
             servers=tuple(_server(one) for one in record["servers"]),
             route_pid=record["route_pid"],
             redis_pid=record["redis_pid"],
-            secret=(Path(record["operator_token_file"]).parent / "secret").read_text().strip().encode(),
         )
     except (OSError, ValueError, KeyError) as error:
         raise TargetError(f"{path} is not the ready file of a running cluster ({error!r}).") from error
