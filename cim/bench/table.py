@@ -1,0 +1,164 @@
+"""Results as text for a terminal: figures in columns with their units, and the targets that belong to them."""
+
+from collections.abc import Iterable, Sequence
+
+from cim.bench import figures, targets
+from cim.bench.figures import Figure, flatness, measured, number
+from cim.bench.results import Percentiles, Result
+
+GAP = "  "
+INDENT = "  "
+CALLS_SHOWN = 8
+
+
+def table(results: Sequence[Result]) -> str:
+    """One block for each result, without a newline at the end. What is no result has no figures."""
+    return "\n\n".join(_block(result) for result in results)
+
+
+def no_result(result: Result) -> str | None:
+    """ "no result: 3 lost" when something happened that must not; None when the figures count."""
+    if not result.wrong:
+        return None
+    return "no result: " + ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in result.wrong.items())
+
+
+def _block(result: Result) -> str:
+    wrong = no_result(result)
+    if result.benchmark == "all":
+        parts = [_summary(result)]
+    elif wrong is not None:
+        parts = [_checked(result), [wrong, *([why] if (why := result.missing.get("result")) else [])]]
+    else:
+        parts = [
+            _checked(result),
+            _figures(result),
+            _latencies(result),
+            _work(result),
+            _curves(result),
+            _missing(result),
+        ]
+    return "\n\n".join("\n".join(part) for part in [[title(result), *_origin(result)], *parts] if part)
+
+
+def title(result: Result) -> str:
+    label = f" ({result.label})" if result.label else ""
+    settings = figures.settings_line(result)
+    return f"{result.benchmark}{label}{': ' if settings else ''}{settings}"
+
+
+def _origin(result: Result) -> list[str]:
+    machine = result.machine
+    memory = f"{machine.memory_bytes / 2**30:.0f} GiB"
+    commit = f" at {result.commit}" if result.commit else ""
+    engine = f", {machine.engine}" if machine.engine else ""
+    return [
+        f"cim {result.version}{commit}, {result.at}",
+        f"{machine.cores} x {machine.cpu}, {memory}, {machine.kernel}, {machine.python}{engine}",
+    ]
+
+
+def _checked(result: Result) -> list[str]:
+    """What was sent and what became of it."""
+    names = {
+        "sent": "sent", "acked": "acknowledged", "delivered": "delivered", "lost": "lost", "duplicates": "doubled",
+        "out_of_order": "reordered", "failed": "failed",
+    }  # fmt: skip
+    counts = [(said, getattr(result, name)) for name, said in names.items()]
+    known = [f"{said} {count:,}" for said, count in counts if count is not None]
+    seconds = [f"measured for {result.seconds:.1f} s"] if result.seconds else []
+    return [GAP.join(known)] * bool(known) + seconds
+
+
+def _figures(result: Result) -> list[str]:
+    rows: list[list[str]] = []
+    goals = {goal.path: [one for one in targets.goals_of(result) if one.path == goal.path] for goal in targets.GOALS}
+    for figure, value in figures.figures_of(result):
+        if figure in figures.LATENCY:
+            continue
+        rows.append([figure.name, measured(value), figure.unit, _runs(result, figure), _judged(goals, figure, value)])
+        if figure.path == "cpu_us_per_message.total":
+            times = figures.times_floor(result)
+            if times is not None:
+                rows.append(["  of the floor", measured(times), "times", "", ""])
+    return aligned(rows, right={1})
+
+
+def _runs(result: Result, figure: Figure) -> str:
+    found = figures.spread(result, figure.path)
+    if found is None:
+        return ""
+    return f"{measured(found.low)} to {measured(found.high)} in {len(figures.runs_of(result))} runs"
+
+
+def _judged(goals: dict[str, list[targets.Goal]], figure: Figure, value: float) -> str:
+    return ", ".join(f"target {goal.limit}: {goal.verdict(value)}" for goal in goals.get(figure.path, []))
+
+
+def _latencies(result: Result) -> list[str]:
+    if result.latency_ms is None:
+        return []
+    rows = [["latency, ms", *figures.PERCENTILE_NAMES.values()]]
+    for kind, name in figures.LATENCIES.items():
+        found: Percentiles | None = getattr(result.latency_ms, kind)
+        if found is not None:
+            rows.append([name, *(_or_dash(getattr(found, one)) for one in figures.PERCENTILES)])
+    goals = [goal for goal in targets.goals_of(result) if goal.path.startswith("latency_ms.")]
+    judged = [f"{goal.path.rpartition('.')[2]} {goal.limit}: {goal.verdict(goal.value(result))}" for goal in goals]
+    lines = aligned(rows, right=set(range(1, 6)))
+    return [*lines, f"{INDENT}target of {figures.LATENCIES['delivery']}: {', '.join(judged)}"] if judged else lines
+
+
+def _work(result: Result) -> list[str]:
+    lines = []
+    if result.system_calls_per_message:
+        largest = sorted(result.system_calls_per_message.items(), key=lambda one: -one[1])[:CALLS_SHOWN]
+        lines.append("system calls a message: " + _named(largest))
+    if result.event_loop_lag_ms:
+        lines.append("event loop, ms: " + _named(result.event_loop_lag_ms.items()))
+    if result.garbage_collections:
+        lines.append("garbage collections: " + _named(result.garbage_collections.items()))
+    return lines
+
+
+def _named(counts: Iterable[tuple[str, float]]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {measured(count)}" for name, count in counts)
+
+
+def _curves(result: Result) -> list[str]:
+    lines: list[str] = []
+    for curve in result.curve:
+        rows = [[curve.x, curve.y, ""]]
+        rows += [[number(point.x), measured(point.y), point.series] for point in curve.points]
+        lines += [curve.name, *aligned(rows, right={0, 1}), *(INDENT + said for said in flatness(curve)), ""]
+    return lines[:-1]
+
+
+def _missing(result: Result) -> list[str]:
+    return [f"not measured: {name}: {why}" for name, why in result.missing.items()]
+
+
+def _summary(result: Result) -> list[str]:
+    """The targets of `cim bench all`."""
+    rows = [["figure", "target", "measured", "", ""]]
+    for goal, value in targets.judged(result.runs):
+        rows.append([goal.text, goal.limit, "" if value is None else measured(value), goal.unit, goal.verdict(value)])
+    lines = aligned(rows, right={2})
+    return [*lines, *(f"{title(run)}: {no_result(run)}" for run in result.runs if run.wrong)]
+
+
+def aligned(rows: Sequence[Sequence[str]], right: set[int]) -> list[str]:
+    """Columns as wide as what is in them; those in `right` end where their neighbours end."""
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))] if rows else []
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if index in right else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append((INDENT + GAP.join(cells)).rstrip())
+    return lines
+
+
+def _or_dash(value: float | None) -> str:
+    return "-" if value is None else measured(value)
