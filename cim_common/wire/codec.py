@@ -223,6 +223,9 @@ def encode(message: Any) -> bytes:
     return frame(_TO_BODY[type(message)](message))
 
 
+_parse = pb.Frame.FromString
+
+
 def parse(body: bytes) -> pb.Frame:
     """The outer message of a frame.
 
@@ -230,9 +233,22 @@ def parse(body: bytes) -> pb.Frame:
         PeerProtocolError: MALFORMED_FRAME; text that is not UTF-8 is that as well.
     """
     try:
-        return pb.Frame.FromString(body)
+        return _parse(body)
     except DecodeError as error:
         raise PeerProtocolError(Code.MALFORMED_FRAME) from error
+
+
+_new = tuple.__new__
+"""Makes a NamedTuple in three fifths of the time its class takes."""
+
+
+def decode_send(parsed: pb.Frame) -> m.Send:
+    """The same as `decode` for a SEND, the hot path of servers, without a loop over names."""
+    send = parsed.send
+    conversation = send.conversation
+    if not conversation:
+        _require_body(parsed)
+    return _new(m.Send, (conversation, send.n, send.after, send.text, send.reply_to))
 
 
 def decode(parsed: pb.Frame) -> Any:
@@ -242,9 +258,11 @@ def decode(parsed: pb.Frame) -> Any:
         PeerProtocolError: MALFORMED_FRAME when the body of the command is missing and means something.
     """
     command = parsed.command
-    if command == pb.SEND and parsed.HasField("send"):  # the hot path, without a loop over names
-        send = parsed.send
-        return m.Send(send.conversation, send.n, send.after, send.text, send.reply_to)
-    if not parsed.HasField(_FIELD_OF[command]) and command not in MAY_LACK_BODY:
-        raise PeerProtocolError(Code.MALFORMED_FRAME, f"The body of {pb.Command.Name(command)} is missing.")
+    if command not in MAY_LACK_BODY:
+        _require_body(parsed)
     return _FROM_FRAME[command](parsed)
+
+
+def _require_body(parsed: pb.Frame) -> None:
+    if not parsed.HasField(_FIELD_OF[parsed.command]):
+        raise PeerProtocolError(Code.MALFORMED_FRAME, f"The body of {pb.Command.Name(parsed.command)} is missing.")
