@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from cim_common.wire import NEED_DATA, Connection, Limits, PeerProtocolError, Role, codec
+from cim_common.wire import Connection, Limits, PeerProtocolError, Role, codec
 from cim_common.wire.codes import Code
 from cim_common.wire.limits import IDLE_TIMEOUT_S, LOGIN_TIMEOUT_S
 from cim_common.wire.messages import Close, ConnectionClosed, Failed
@@ -88,7 +88,7 @@ class Channel:
 
     @property
     def output_bytes(self) -> int:
-        return self._out_bytes
+        return self._out_bytes if self._out is not None else 0
 
     def ready(self, events: int) -> None:
         if events & WRITE:
@@ -112,12 +112,12 @@ class Channel:
         connection.receive_data(data)
         self.heard = self._pump.now
         try:
-            while (event := connection.next_event()) is not NEED_DATA:
+            for event in connection.events():
                 if type(event) is ConnectionClosed:
                     self.drop()
                     return
                 self.door.event(self, event)
-                if self._closing or self._fd < 0:
+                if self._closing:
                     return
         except PeerProtocolError as error:
             self.close(error.code, str(error))
@@ -128,7 +128,7 @@ class Channel:
 
     def enqueue(self, frame: bytes) -> None:
         """Have a frame written at the end of the pass; over the limit the connection is closed instead."""
-        if self._closing or self._fd < 0:
+        if self._closing:
             return
         out = self._out
         if out is None:
@@ -163,8 +163,9 @@ class Channel:
             self.drop()
             return
         if sent == self._out_bytes:
-            self._out, self._out_bytes = None, 0
-            self._await_writable(False)
+            self._out = None
+            if self._blocked:
+                self._await_writable(False)
             if self.notify_drained:
                 self.notify_drained = False
                 self.door.drained(self)

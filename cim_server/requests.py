@@ -75,6 +75,10 @@ class Requests:
         budgets: Budgets,
     ) -> None:
         self._pump = pump
+        self._pass_began = 0.0
+        self._time = b""
+        """The time of entries that came in the pass that began then, encoded once for all of them."""
+
         self._link = link
         self._claims = claims
         self._commit = commit
@@ -197,28 +201,32 @@ class Requests:
     # -- sending ---------------------------------------------------------------------------------------
 
     def _send(self, channel: Channel, event: Send) -> None:
+        """The hot path: what is asked of each message is asked here, without a call for it where that is usual."""
         session: Session = channel.session
-        conversation, n, after, text, _ = event
-        reply_to = min(event.reply_to, ids.MAX_SEQ)
-        code = self._refusal(session, event) or accept.check_text(text)
+        conversation, n, after, text, reply_to = event
+        synced = session.conversations
+        usual = after < n < ids.MAX_SEQ and synced is not None and conversation in synced
+        code = (None if usual else _refusal(session, conversation, n, after)) or accept.check_text(text)
         if code is not None:
             channel.enqueue(codec.nack_frame(n, code, code.sentence))
         elif after_ms := (session.budget or self._budgets.of(session)).sends.spend():
             channel.enqueue(codec.retry_frame(n, Code.SENDER_LIMIT, after_ms))
-        elif self._expect_answer(channel, conversation):
+        elif self._expect_answer(channel, session, conversation):
+            reply_to = min(reply_to, ids.MAX_SEQ)
             append = self._append_of(session, conversation, n, after, accept.content_of(text, reply_to))
-            append.op = accept.reply_op(reply_to)
+            if reply_to:
+                append.op = accept.reply_op(reply_to)
             self._commit.submit(append)
 
     def _change(self, channel: Channel, event: Change) -> None:
         session: Session = channel.session
         change = changes.completed(event)
-        code = self._refusal(session, event) or changes.refusal(change)
+        code = _refusal(session, event.conversation, event.n, event.after) or changes.refusal(change)
         if code is not None:
             channel.enqueue(codec.nack_frame(event.n, code, code.sentence))
         elif after_ms := self._budgets.of(session).requests.spend():
             channel.enqueue(codec.retry_frame(event.n, Code.SENDER_LIMIT, after_ms))
-        elif self._expect_answer(channel, event.conversation):
+        elif self._expect_answer(channel, session, event.conversation):
             self._link.run(accounts.names(change.targets), lambda names: self._named(session, change, names))
 
     def _named(self, session: Session, change: Change, names: Any) -> None:
@@ -236,15 +244,17 @@ class Requests:
             self._commit.submit(append)
 
     def _append_of(self, session: Session, conversation: str, n: int, after: int, content: bytes) -> Append:
+        now = self._pump.now
+        if now != self._pass_began:
+            self._pass_began, self._time = now, codec.entry_time(self._clock.now_ms())
         sender = session.sender or session.prepare_sending()
-        meta = codec.entry_meta_of(session.meta, n, self._clock.now_ms())
-        append = Append(session, conversation, sender, n, after, meta, content, self._pump.now)
+        meta = codec.entry_meta_of(session.meta, n, self._time)
+        append = Append(session, conversation, sender, n, after, meta, content, now)
         append.unmetered = session.unmetered
         return append
 
-    def _expect_answer(self, channel: Channel, conversation: str) -> bool:
+    def _expect_answer(self, channel: Channel, session: Session, conversation: str) -> bool:
         """Count one more unanswered send; False, and the connection closed, when there are too many."""
-        session: Session = channel.session
         unanswered = session.unanswered
         if unanswered is None:
             unanswered = session.unanswered = {}
@@ -254,15 +264,6 @@ class Requests:
             return False
         unanswered[conversation] = count + 1
         return True
-
-    def _refusal(self, session: Session, event: Send | Change) -> Code | None:
-        """What the frame alone decides (I7): such a message is never stored."""
-        if not 0 < event.n < ids.MAX_SEQ or event.after >= event.n:
-            return Code.BAD_REQUEST
-        known = session.unanswered is not None and event.conversation in session.unanswered
-        if not known and not conversations.may_take_part(event.conversation, session.user):
-            return Code.NO_SUCH_CONVERSATION
-        return None
 
     # -- reading ---------------------------------------------------------------------------------------
 
@@ -310,6 +311,15 @@ class Requests:
         """The user's conversation list has moved on."""
         session.list_version = max(session.list_version, version)
         session.channel.enqueue(codec.encode(ConversationsChanged(version)))
+
+
+def _refusal(session: Session, conversation: str, n: int, after: int) -> Code | None:
+    """What the frame alone decides (I7): such a message is never stored."""
+    if not 0 < n < ids.MAX_SEQ or after >= n:
+        return Code.BAD_REQUEST
+    if not conversations.may_take_part(conversation, session.user):
+        return Code.NO_SUCH_CONVERSATION
+    return None
 
 
 def _done_again(outcome: object) -> None:

@@ -34,13 +34,21 @@ def entry_meta(
     ).SerializeToString()
 
 
-def entry_meta_of(sender_meta: bytes, n: int, time_ms: int) -> bytes:
-    """The same from `entry_meta` with n and time 0, encoded once per connection."""
-    return b"%b\x28%b\x30%b" % (sender_meta, varint(n), varint(time_ms))
+def entry_meta_of(sender_meta: bytes, n: int, time: bytes) -> bytes:
+    """The same from `entry_meta` with n and time 0, encoded once per connection, and `entry_time`, once per pass."""
+    return b"%b\x28%b%b" % (sender_meta, varint(n), time)
+
+
+def entry_time(time_ms: int) -> bytes:
+    """When: field 6 of Entry."""
+    return b"\x30" + varint(time_ms)
 
 
 def entry_content(text: str, kind: int = 0, ref: int = 0) -> bytes:
     """What a text says: fields 16 to 18 of Entry. The content of a text begins with the tag of field 17."""
+    if text and not kind and not ref:
+        encoded = text.encode()
+        return b"\x8a\x01%b%b" % (varint(len(encoded)), encoded)
     return pb.Entry(text=text, kind=kind, ref=ref).SerializeToString()
 
 
@@ -121,7 +129,10 @@ def conversation_prefix(conversation: str) -> bytes:
 
 def push_frame(prefix: bytes, entries: Sequence[bytes]) -> bytes:
     """A PUSH frame from encoded entries; the same for every recipient."""
-    body = prefix + b"".join([b"\x12%b%b" % (varint(len(entry)), entry) for entry in entries])
+    if len(entries) == 1:
+        body = b"%b\x12%b%b" % (prefix, varint(len(entries[0])), entries[0])
+    else:
+        body = prefix + b"".join([b"\x12%b%b" % (varint(len(entry)), entry) for entry in entries])
     length = varint(len(body))
     return b"%b%b%b%b" % (varint(len(_PUSH) + len(length) + len(body)), _PUSH, length, body)
 

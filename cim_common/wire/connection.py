@@ -17,7 +17,6 @@ from cim_common.wire.framing import PeerProtocolError, read_length
 from cim_common.wire.limits import Limits
 from cim_common.wire.messages import ConnectionClosed
 
-
 _SEND = pb.SEND
 
 
@@ -104,7 +103,10 @@ class Connection:
                 ):
                     begin = start + 2  # two bytes, as nearly every frame has them: a call less
                 else:
-                    length, begin = read_length(buffer, start, self._max_bytes) or (available + 1, start)  # not complete
+                    length, begin = read_length(buffer, start, self._max_bytes) or (
+                        available + 1,
+                        start,
+                    )  # not complete
                 end = begin + length
                 if end > available:
                     if start:

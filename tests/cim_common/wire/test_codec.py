@@ -39,7 +39,7 @@ def test_an_entry_comes_back_whole(entry: m.Entry) -> None:
 @given(samples.TEXTS, samples.NUMBERS, samples.NUMBERS)
 def test_meta_from_a_prefix_is_the_same(name: str, n: int, time_ms: int) -> None:
     prefix = codec.entry_meta(7, name, "d", 0, 0)
-    made = codec.entry_bytes(codec.entry_meta_of(prefix, n, time_ms), codec.entry_content("x"), 1)
+    made = codec.entry_bytes(codec.entry_meta_of(prefix, n, codec.entry_time(time_ms)), codec.entry_content("x"), 1)
     assert codec.decode_entry(made) == m.Entry(1, 7, name, "d", n, time_ms, "x")
 
 
