@@ -12,7 +12,7 @@ On each connection syncing begins when the conversation list is complete, with t
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cim_client.views import OUT, Changed, Hole, News, Position, Rewound, Standing, Syncing, View
 from cim_common.ids import MAX_SEQ
@@ -136,8 +136,10 @@ class Inbox:
         if page.incarnation != view.incarnation:
             view.incarnation = page.incarnation
             self._moved.add(view.id)
-        items: list[Entry | Range] = [*page.entries, *page.gaps]
-        for item in sorted(items, key=_first):
+        items: Sequence[Entry | Range] = page.entries
+        if page.gaps:
+            items = sorted([*items, *page.gaps], key=_first)
+        for item in items:
             if isinstance(item, Range):
                 if item.last > view.received:
                     self._news.append(Hole(view.id, max(item.first, view.received + 1), item.last, item.reason))
@@ -331,6 +333,8 @@ class Inbox:
 
     def moved(self) -> list[tuple[str, Position]]:
         """Positions shown since the last call."""
+        if not self._moved:
+            return []
         moved, self._moved = self._moved, set()
         return [
             (conversation, Position(self._views[conversation].shown, self._views[conversation].incarnation))

@@ -25,6 +25,8 @@ NUMBERS_RESERVED = 1_000
 """Numbers are reserved in blocks, so that a send need not write; the rest of a block is skipped at a restart."""
 
 MAX_DEVICES = 20
+BUSY_S = 1.0
+"""How long somebody else may look into the file. Where there are no POSIX locks this is how a device in use is told."""
 
 
 class Saved(NamedTuple):
@@ -125,7 +127,15 @@ COMMIT;
 """Schema 1 knew no incarnations: its positions are of no particular one."""
 
 
-_SET_POSITION = "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)"
+_SET_POSITION = """
+INSERT INTO positions VALUES (?, ?, ?)
+ON CONFLICT(conversation) DO UPDATE SET seq = excluded.seq, incarnation = excluded.incarnation
+"""
+"""An update touches one page; INSERT OR REPLACE would take a row out of table and index and put both in again."""
+
+_PRAGMAS = ("page_size=512", "locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=NORMAL")
+"""A position is written for every message shown, in a transaction of its own, so that cost is what counts: nobody else
+opens the file, hence no locks are taken and given back each time, and a transaction writes one page, a small one."""
 
 
 class SqliteStore:
@@ -135,10 +145,10 @@ class SqliteStore:
 
     def __init__(self, path: Path, lock: IO[bytes]) -> None:
         self._lock = lock
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db = sqlite3.connect(path, BUSY_S, isolation_level=None, check_same_thread=False)
         try:
+            for pragma in _PRAGMAS:
+                self._db.execute(f"PRAGMA {pragma}")
             self._db.executescript(_TABLES)
             self._check_schema(path)
         except BaseException:
@@ -254,7 +264,11 @@ def open_store(data_dir: str | os.PathLike[str] | None, route: str, name: str) -
         if lock is not None:
             path = folder / f"device-{index}.db"
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            return SqliteStore(path, lock)
+            try:
+                return SqliteStore(path, lock)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise
     raise OSError(f"All {MAX_DEVICES} devices in {folder} are in use.")
 
 

@@ -148,7 +148,7 @@ def message_of(conversation: str, entry: wire.Entry) -> Message:
     return Message(
         conversation, entry.seq, entry.sender_name, entry.sender, "" if entry.recalled else entry.text,
         entry.client_msg_id, entry.time_ms, entry.unverified, entry.ref, entry.edited, entry.recalled,
-        tuple(Reaction(*reaction) for reaction in entry.reactions),
+        tuple([Reaction(*reaction) for reaction in entry.reactions]) if entry.reactions else (),
     )  # fmt: skip
 
 

@@ -1,5 +1,8 @@
 """Receiving: pages that the server does not give now, and what is known of conversations."""
 
+from collections.abc import Callable, Iterable
+
+import pytest
 import trio
 import trio.testing
 
@@ -7,9 +10,10 @@ from cim_client.events import Events
 from cim_client.inbox import Inbox
 from cim_client.names import Names
 from cim_client.parts import Parts, Tasks
-from cim_client.receiving import Receiving
+from cim_client.receiving import IN_A_ROW_S, Receiving
 from cim_client.requests import Requests
-from cim_client.store import MemoryStore
+from cim_client.store import LocalStore, MemoryStore
+from cim_client.views import Position
 from cim_common import ids
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
@@ -20,11 +24,24 @@ def nothing() -> None:
     """Nobody writes."""
 
 
-def made(*names: str) -> tuple[Receiving, Events]:
+class CountingStore(MemoryStore):
+    """Remembers each call that stored positions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stored: list[list[tuple[str, Position]]] = []
+
+    def set_positions(self, positions: Iterable[tuple[str, Position]]) -> None:
+        self.stored.append(list(positions))
+        super().set_positions(self.stored[-1])
+
+
+def made(*names: str, wake: Callable[[], None] = nothing, store: LocalStore | None = None) -> tuple[Receiving, Events]:
     """A client's receiving side with conversations listed and nothing asked for yet."""
     requests, events = Requests(nothing), Events()
     inbox = Inbox("d")
-    receiving = Receiving(Parts(MemoryStore(), requests, Names(requests), events, Tasks(), nothing), inbox)
+    parts = Parts(store or MemoryStore(), requests, Names(requests), events, Tasks(), wake)
+    receiving = Receiving(parts, inbox)
     receiving.connected(1)
     for name in names:
         inbox.enter(Conversation(name, 1, 0, 7, 0), None)
@@ -69,3 +86,67 @@ async def test_a_group_is_found_by_its_name_of_now() -> None:
     receiving.page(Page(group, 7, 6, 6, True, renames[1:]))
     assert receiving.group("cocoa") == (group, "cocoa")
     assert receiving.group("coffee") is None
+
+
+def texts(first: int, last: int) -> tuple[Entry, ...]:
+    return tuple(Entry(seq, 2, "bob", "d2", seq, 0, "hello") for seq in range(first, last + 1))
+
+
+async def test_a_message_shown_costs_one_write_of_its_position_and_wakes_nobody() -> None:
+    woken: list[None] = []
+    store = CountingStore()
+    receiving, _ = made("a", wake=lambda: woken.append(None), store=store)
+    receiving.frames(0.0, False)
+    receiving.page(Page("a", 7, 500, 500, True, texts(1, 500)))
+    receiving.note_moved()
+    store.stored.clear()
+    woken.clear()
+    for seq in range(1, 501):
+        message = await receiving.next_message()
+        assert message is not None
+        assert message.seq == seq
+        assert store.stored == [[("a", Position(shown, 7))] for shown in range(1, seq)]
+    receiving.settle_shown()
+    assert len(store.stored) == 500
+    assert woken == []
+
+
+async def test_while_pages_are_to_come_the_link_is_woken_as_messages_are_taken() -> None:
+    woken: list[None] = []
+    receiving, _ = made("a", wake=lambda: woken.append(None))
+    receiving.frames(0.0, False)
+    receiving.page(Page("a", 7, 1000, 2000, False, texts(1, 1000)))
+    assert receiving.frames(0.0, False) == []
+    assert await receiving.next_message() is not None
+    assert woken == [None]
+    assert receiving.frames(0.0, False) == [Sync("a", 1000, 7)]
+
+
+async def test_whoever_takes_message_after_message_lets_others_run_and_can_be_cancelled(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    receiving, _ = made("a")
+    receiving.frames(0.0, False)
+    receiving.page(Page("a", 7, 500, 500, True, texts(1, 500)))
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await trio.lowlevel.checkpoint()
+
+    async with trio.open_nursery() as nursery:
+        mock_clock.jump(IN_A_ROW_S * 1.5)
+        assert await receiving.next_message() is not None
+        nursery.start_soon(other)
+        for _ in range(100):
+            assert await receiving.next_message() is not None
+        assert turns == 0
+        for _ in range(100):
+            mock_clock.jump(IN_A_ROW_S * 1.5)
+            assert await receiving.next_message() is not None
+        assert turns >= 99
+        nursery.cancel_scope.cancel()
+        with pytest.raises(trio.Cancelled):
+            await receiving.next_message()

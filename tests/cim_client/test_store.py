@@ -55,12 +55,40 @@ def test_a_second_opener_is_another_device(tmp_path: Path) -> None:
         assert back.device == first.device
 
 
+def test_a_second_opener_is_another_device_without_posix_locks_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cim_client.store.fcntl", None)
+    with opened(tmp_path) as first, opened(tmp_path) as second:
+        assert first.device != second.device
+
+
 def test_accounts_and_clusters_are_apart(tmp_path: Path) -> None:
     with opened(tmp_path, "alice") as alice, opened(tmp_path, "bob") as bob:
         assert alice.device != bob.device
     other = open_store(tmp_path, "http://127.0.0.1:9000", "alice")
     assert other.device != alice.device
     other.close()
+
+
+def test_a_position_moved_writes_one_page(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        store.set_positions([(f"c{number}", Position(1, 1)) for number in range(50)])
+        (log,) = tmp_path.rglob("*.db-wal")
+        before = log.stat().st_size
+        for seq in range(2, 102):
+            store.set_positions([("c7", Position(seq, 1))])
+        header_and_page = 24 + 512
+        assert log.stat().st_size - before == 100 * header_and_page
+        assert store.position("c7") == Position(101, 1)
+
+
+def test_nobody_else_opens_a_file_in_use_not_even_past_our_lock(tmp_path: Path) -> None:
+    with opened(tmp_path):
+        (file,) = tmp_path.rglob("*.db")
+        with sqlite3.connect(file, timeout=0) as db, pytest.raises(sqlite3.OperationalError, match="locked"):
+            db.execute("SELECT * FROM positions").fetchall()
+        db.close()
 
 
 def test_files_are_the_users_own(tmp_path: Path) -> None:
