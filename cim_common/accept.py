@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Any, Protocol
 
 from cim_common import ids
-from cim_common.store import keys
+from cim_common.store import keys, recent
 from cim_common.store.scripts import APPEND, APPEND_CHANGES
 from cim_common.wire.codec import conversation_prefix, entry_content
 from cim_common.wire.codes import Code
@@ -91,7 +91,7 @@ class Append:
 class ConversationKeys:
     """What is the same for every append to a conversation, and its interest as last heard."""
 
-    __slots__ = ("argument", "change_resp", "interest", "prefix", "resp", "servers", "version")
+    __slots__ = ("change_resp", "interest", "mention", "prefix", "resp", "servers", "version", "version_resp")
 
     def __init__(self, conversation: str) -> None:
         bucket = ids.conversation_bucket(conversation)
@@ -99,21 +99,19 @@ class ConversationKeys:
             _bulk(key.encode())
             for key in (keys.overlay(conversation), keys.todo(bucket), keys.due(bucket), keys.members(conversation))
         )
-        self.resp = b"".join(
-            _bulk(key.encode())
-            for key in (
-                keys.log(conversation),
-                keys.conv(conversation),
-                keys.senders(conversation),
-                keys.interest(conversation),
-                keys.recent(bucket),
-            )
-        )
-        self.argument = _bulk(conversation.encode())
+        self.resp = _bulk(keys.log(conversation).encode()) + _bulk(keys.conv(conversation).encode())
+        self.mention = recent.mention(conversation)
         self.prefix = conversation_prefix(conversation)
-        self.version = b"-"
+        self.version = b""
+        self.version_resp = b""
         self.interest: dict[str, int] = {}
         self.servers: tuple[str, ...] = ()
+        self.learn(b"-", {})
+
+    def learn(self, version: bytes, interest: dict[str, int]) -> None:
+        self.version, self.version_resp = version, _bulk(version)
+        self.interest = interest
+        self.servers = tuple(interest)
 
 
 class Rates:
@@ -144,8 +142,8 @@ def _bulk(value: bytes) -> bytes:
 
 
 def sender_argument(user: int, device: str) -> bytes:
-    """The encoded sender of an append: user and `user:device`. Made once per connection."""
-    return _bulk(b"%d" % user) + _bulk(f"{user}:{device}".encode())
+    """The encoded sender of an append: the fields of `conv` about user and device. Made once per connection."""
+    return b"".join([_bulk(field.encode()) for field in (f"m:{user}", f"o:{user}", keys.sender_field(user, device))])
 
 
 def check_text(text: str) -> Code | None:
@@ -167,55 +165,73 @@ def reply_op(reply_to: int) -> bytes:
     return b'{"reply":true,"ref":%d}' % reply_to if reply_to else b""
 
 
-_HEAD = b"*%d\r\n$7\r\nEVALSHA\r\n%b$%d\r\n%d\r\n"
+_HEAD = b"*%d\r\n$7\r\nEVALSHA\r\n%b$%d\r\n%d\r\n" + _bulk(keys.RECENT.encode())
 _TEXTS = _bulk(APPEND.sha.encode())
 _CHANGES = _bulk(APPEND_CHANGES.sha.encode())
-_ARGUMENTS = b"%b%b$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n%b"
-_A_TEXT = _bulk(b"0") + _bulk(b"")
-"""The last two arguments of nearly every message: idempotent by n, no op."""
+_ARGUMENTS = b"%b$%d\r\n%b\r\n$%d\r\n%b\r\n%b$%d\r\n%b %b%b\r\n"
+_FIXED_ARGUMENTS = 8
+_ARGUMENTS_EACH = 7
+_WITH_MODE_AND_OP = 9
 
 _UNMETERED = b"u"
 """In front of a mode: the message is not counted."""
 
-_AN_UNMETERED_TEXT = _bulk(_UNMETERED + b"0") + _bulk(b"")
-
-_ARGUMENTS_EACH = 10
+_FREE = b"".join(_bulk(value) for value in (b"0", b"1e15", b"0", b"1e15"))
+"""Rates for a batch of nothing but unmetered messages."""
 
 
 def pack(batch: list[tuple[Append, ConversationKeys]], now_ms: int, rates: Rates, start: int) -> bytes:
     """One call of append.lua as Redis protocol bytes; `start` names the running Redis (`store/incarnations.py`)."""
     key_parts: list[bytes] = []
     arguments: list[bytes] = []
-    key_count = 0
-    script = _TEXTS
+    mentions: list[bytes] = []
+    unmetered = batch[0][0].unmetered
+    alike = True
     for append, known in batch:
         n, after = b"%d" % append.n, b"%d" % append.after
-        meta, content, version = append.meta, append.content, known.version
+        meta, content = append.meta, append.content
+        meta_length = b"%d" % len(meta)
+        length = len(meta_length) + 1 + len(meta) + len(content)
         key_parts.append(known.resp)
-        key_count += 5
-        rest = _AN_UNMETERED_TEXT if append.unmetered else _A_TEXT
-        if append.idempotency is not None or append.op:
-            mode = b"0"
-            if append.idempotency is not None:
-                key, ttl_s = append.idempotency
-                key_parts.append(_bulk(key.encode()))
-                key_count += 1
-                mode = b"%d" % ttl_s
-            if append.op:
-                script = _CHANGES
-                key_parts.append(known.change_resp)
-                key_count += 4
-            rest = _bulk(_UNMETERED + mode if append.unmetered else mode) + _bulk(append.op)
+        mentions.append(known.mention)
+        if append.idempotency is not None or append.op or append.unmetered is not unmetered:
+            alike = False
         arguments.append(
             _ARGUMENTS
-            % (
-                known.argument, append.sender, len(n), n, len(after), after, len(version), version,
-                len(meta), meta, len(content), content, rest,
-            )
-        )  # fmt: skip
+            % (append.sender, len(n), n, len(after), after, known.version_resp, length, meta_length, meta, content)
+        )
+    key_count = 1 + 2 * len(batch)
+    script, width, limits = _TEXTS, _ARGUMENTS_EACH, _FREE if unmetered else rates.resp
+    if not alike:
+        script, more_keys = _add_mode_and_op(batch, key_parts, arguments)
+        key_count += more_keys
+        width, limits = _WITH_MODE_AND_OP, rates.resp
     count_text = b"%d" % key_count
-    head = _HEAD % (9 + key_count + _ARGUMENTS_EACH * len(batch), script, len(count_text), key_count)
-    return b"".join((head, *key_parts, _bulk(b"%d" % now_ms), rates.resp, _bulk(b"%d" % start), *arguments))
+    head = _HEAD % (3 + key_count + _FIXED_ARGUMENTS + width * len(batch), script, len(count_text), key_count)
+    fixed = b"".join(
+        (_bulk(b"%d" % now_ms), limits, _bulk(b"%d" % start), _bulk(b"".join(mentions)), _bulk(b"%d" % width))
+    )
+    return b"".join((head, *key_parts, fixed, *arguments))
+
+
+def _add_mode_and_op(
+    batch: list[tuple[Append, ConversationKeys]], key_parts: list[bytes], arguments: list[bytes]
+) -> tuple[bytes, int]:
+    """What the messages of a batch that are not all alike have beside the rest; returns the script and how many keys."""
+    script, key_count = _TEXTS, 0
+    for index, (append, known) in enumerate(batch):
+        mode = b"0"
+        if append.idempotency is not None:
+            key, ttl_s = append.idempotency
+            key_parts[index] += _bulk(key.encode())
+            key_count += 1
+            mode = b"%d" % ttl_s
+        if append.op:
+            script = _CHANGES
+            key_parts[index] += known.change_resp
+            key_count += 4
+        arguments[index] += _bulk(_UNMETERED + mode if append.unmetered else mode) + _bulk(append.op)
+    return script, key_count
 
 
 def settle(append: Append, known: ConversationKeys, reply: Any) -> None:
@@ -228,12 +244,10 @@ def settle(append: Append, known: ConversationKeys, reply: Any) -> None:
         append.status = Status.STORED if kind == b"N" else Status.KNOWN
         append.seq, append.todo = reply[1], reply[2] == 1
         if len(reply) > 3:
-            fields = reply[4]
-            known.version = reply[3]
-            known.interest = {
-                server.decode(): int(generation) for server, generation in zip(fields[::2], fields[1::2], strict=True)
-            }
-            known.servers = tuple(known.interest)
+            flat = reply[4]
+            known.learn(
+                reply[3], {server.decode(): int(gen) for server, gen in zip(flat[::2], flat[1::2], strict=True)}
+            )
     elif kind == b"X":
         append.refuse(Status.REFUSED, reply[1])
         append.seq = reply[2]

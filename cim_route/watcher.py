@@ -1,8 +1,8 @@
 """Who waits for events, and what wakes them.
 
-A waiting request asks the store nothing. While there is at least one, a thread reads what has grown in the buckets
-of all conversations waited for, the versions of the waiting users' lists, and whether their logins are still good,
-in one pipeline every `PERIOD_S`, and wakes those concerned. It ends with the last of them.
+A waiting request asks the store nothing. While there is at least one, a thread reads what has grown, the versions of
+the waiting users' lists, and whether their logins are still good, in one pipeline every `PERIOD_S`, and wakes those
+concerned. It ends with the last of them.
 
 A request enters, waits until the thread has read once (`primed`), looks for itself, and then waits: what comes
 after its look is above what the thread has seen before it.
@@ -16,10 +16,9 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from cim_common import ids
 from cim_common.store import accounts, keys
 from cim_common.store.flow import Flow, StoreError, StoreUnavailable
-from cim_common.store.recent import RecentReader
+from cim_common.store.recent import Grown, RecentReader, hash_of
 from cim_route.store import Store
 
 log = structlog.get_logger()
@@ -48,7 +47,7 @@ class Waiting:
         self.user, self.device = user, device
         self.version = 0
         self.conversations: frozenset[str] = frozenset()
-        self.buckets: dict[int, list[str]] = {}
+        self.hashes: dict[int, str] = {}
         self.primed = False
         self.over = False
         self.grown: set[str] = set()
@@ -63,11 +62,9 @@ class Waiting:
             with self._lock:
                 self.version = version
             return
-        buckets: dict[int, list[str]] = {}
-        for conversation in conversations:
-            buckets.setdefault(ids.conversation_bucket(conversation), []).append(conversation)
+        hashes = {hash_of(conversation): conversation for conversation in conversations}
         with self._lock:
-            self.conversations, self.buckets, self.version = frozenset(conversations), buckets, version
+            self.conversations, self.hashes, self.version = frozenset(conversations), hashes, version
 
     def next(self, timeout_s: float) -> News | None:
         """What has happened since the last call; None when the time is over, or the waiting is."""
@@ -178,9 +175,8 @@ class Watcher:
                 self._thread = None
                 return False
             waiting = list(self._waiting)
-            buckets = sorted({bucket for one in waiting for bucket in one.buckets})
         due = time.monotonic() + self._period_s
-        self._read(waiting, buckets)
+        self._read(waiting)
         with self._changed:
             self._changed.notify_all()
             self._changed.wait_for(self._is_called, max(due - time.monotonic(), 0))
@@ -191,9 +187,9 @@ class Watcher:
         new = any(not one.primed for one in self._waiting)
         return self._stopping or not self._waiting or (new and not self._away)
 
-    def _read(self, waiting: list[Waiting], buckets: list[int]) -> None:
+    def _read(self, waiting: list[Waiting]) -> None:
         try:
-            grown, uncertain, states = self._store.run(self._news(buckets, waiting))
+            grown, states = self._store.run(self._news(waiting))
         except (StoreUnavailable, StoreError) as error:
             if not self._away:
                 log.warning("store_lost", link="events", error=str(error))
@@ -207,26 +203,28 @@ class Watcher:
                 if one.login not in (None, login):
                     self._end(one)  # logged out: whoever waits looks at its token again
                 one.login = login
-                self._tell(one, grown, uncertain, version)
+                self._tell(one, grown, version)
 
-    def _tell(self, one: Waiting, grown: set[str], uncertain: set[int], version: int) -> None:
+    def _tell(self, one: Waiting, grown: Grown, version: int) -> None:
         one.primed = True
-        news = grown & one.conversations if grown else set()
-        for bucket in uncertain & one.buckets.keys():
-            news.update(one.buckets[bucket])
-        one.grown |= news
+        if grown.everything:
+            one.grown.update(one.conversations)
+        else:
+            one.grown.update([one.hashes[found] for found in grown.hashes & one.hashes.keys()])
         one.listed = one.listed or version > one.version
         if one.grown or one.listed:
             one.wake()
 
-    def _news(
-        self, buckets: list[int], waiting: list[Waiting]
-    ) -> Flow[tuple[set[str], set[int], list[tuple[int, Any]]]]:
-        replies = yield [
-            *self._recent.commands(buckets),
+    def _news(self, waiting: list[Waiting]) -> Flow[tuple[Grown, list[tuple[int, Any]]]]:
+        reply, *replies = yield [
+            self._recent.command(),
             *[("ZSCORE", keys.conversations(one.user), "#") for one in waiting],
             *[accounts.login_fields(one.user, one.device) for one in waiting],
         ]
-        grown, uncertain = self._recent.take(buckets, replies[: len(buckets)])
-        versions = [int(float(version or 0)) for version in replies[len(buckets) : len(buckets) + len(waiting)]]
-        return grown, uncertain, list(zip(versions, replies[-len(waiting) :], strict=True))
+        grown = Grown()
+        self._recent.take(reply, grown)
+        while self._recent.more:
+            (reply,) = yield [self._recent.command()]
+            self._recent.take(reply, grown)
+        versions = [int(float(version or 0)) for version in replies[: len(waiting)]]
+        return grown, list(zip(versions, replies[len(waiting) :], strict=True))

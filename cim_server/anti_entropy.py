@@ -1,8 +1,7 @@
 """Anti-entropy: what doorbells have missed is found within one round (I9), and what others left is finished.
 
-Every 3 s a server renews its push stream, asks what has grown in the buckets it holds conversations of, and
-reads the logs of those it is behind in. Rarely more: only buckets of held conversations are asked, only
-conversations that grew are compared.
+Every 3 s a server renews its push stream, asks what has grown, and reads the logs of the conversations it is behind
+in. Only those that grew are compared.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,7 +9,6 @@ from typing import Any
 
 import structlog
 
-from cim_common import ids
 from cim_common.store import conversations as store
 from cim_common.store import push
 from cim_common.store.clock import StoreClock
@@ -87,12 +85,9 @@ class AntiEntropy:
         if self._round % SWEEP_EVERY == 0:
             for conversation in (yield from store.overdue(self._clock.now_ms())):
                 yield from store.finish_todo(conversation)
-        grown, uncertain = yield from self._recent.grown(self._conversations.buckets)
-        candidates = [
-            conversation.id
-            for conversation in self._conversations.held()
-            if conversation.id in grown or (uncertain and ids.conversation_bucket(conversation.id) in uncertain)
-        ]
+        grown = yield from self._recent.grown()
+        held = self._conversations.held() if grown else ()
+        candidates = [conversation.id for conversation in held if conversation.id in grown]
         self.on_grown(candidates)
         heads = (yield from store.heads(candidates)) if candidates else []
         return [item for item in zip(candidates, heads, strict=True) if self._differs(*item)]

@@ -8,7 +8,6 @@ from typing import Any
 
 import structlog
 
-from cim_common import ids
 from cim_common.store import incarnations, interest
 from cim_common.store.interest import Taken
 from cim_common.wire.codes import Code
@@ -39,7 +38,6 @@ class Conversations:
         self._delivery = Delivery(pump, link, self._syncing, deliver_legacy)
         self._all: dict[str, Conversation] = {}
         self._generation = 0
-        self.buckets: dict[int, int] = {}
 
     def get(self, conversation: str) -> Conversation | None:
         return self._all.get(conversation)
@@ -63,8 +61,6 @@ class Conversations:
         conversation = self._all.get(conversation_id)
         if conversation is None:
             conversation = self._all[conversation_id] = Conversation(conversation_id)
-            bucket = ids.conversation_bucket(conversation_id)
-            self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
         conversation.live.pop(channel, None)
         conversation.syncing[channel] = False
         if conversation.held:
@@ -116,10 +112,6 @@ class Conversations:
     def _remove(self, conversation: Conversation) -> None:
         del self._all[conversation.id]
         conversation.held = False
-        bucket = ids.conversation_bucket(conversation.id)
-        self.buckets[bucket] -= 1
-        if not self.buckets[bucket]:
-            del self.buckets[bucket]
 
     # -- interest ------------------------------------------------------------------------------------
 

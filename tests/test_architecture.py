@@ -118,7 +118,6 @@ def test_keys_are_spelled_in_one_place() -> None:
         "conv:",
         "snd:",
         "int:",
-        "recent:",
         "todo:",
         "sess:",
         "convs:",

@@ -3,7 +3,7 @@
 Forgetting begins in the claim script, which marks a device as gone: from then on it cannot log in. The rest is
 done here, in steps; the mark goes last, so whoever logs in next finds what was interrupted and does it again.
 
-With its fields in `snd` goes what dedupes the device's messages (I4). That is safe because no late copy of one can
+With its fields in `conv` goes what dedupes the device's messages (I4). That is safe because no late copy of one can
 exist: a server commits nothing that has waited in it for 10 s (I8), a device marked as gone was last connected an
 hour ago at least, and it cannot log in to send a copy now: it comes back under another id (DEVICE_EXPIRED).
 """
@@ -78,8 +78,8 @@ def forget(user: int, gone: Sequence[str]) -> Flow[None]:
     """
     if not gone:
         return
-    senders = [f"{user}:{device}" for device in gone]
-    yield [("HDEL", keys.senders(ids.LOBBY), *senders)]
+    senders = [keys.sender_field(user, device) for device in gone]
+    yield [("HDEL", keys.conv(ids.LOBBY), *senders)]
     version = 0
     while True:
         (flat,) = yield [
@@ -89,7 +89,7 @@ def forget(user: int, gone: Sequence[str]) -> Flow[None]:
         listed = [(member.decode(), int(float(score))) for member, score in pairs(flat) if member != b"#"]
         if not listed:
             break
-        yield [("HDEL", keys.senders(conversation), *senders) for conversation, _ in listed]
+        yield [("HDEL", keys.conv(conversation), *senders) for conversation, _ in listed]
         version = listed[-1][1]
     yield [("DEL", keys.cursors(user, device)) for device in gone]
     yield [("HDEL", keys.devices(user), *[f"-{device}" for device in gone])]

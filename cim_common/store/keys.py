@@ -16,6 +16,10 @@ LIMITS = "cim:limit"
 SERVERS = "cim:servers"
 """Leases registry: which servers live."""
 
+RECENT = "recent"
+"""Stream: which conversations grew lately, a call of the append script each (recent.py); the scripts make no other
+key that is not of its conversation's slot."""
+
 RETENTION = "cim:retention"
 """String: the server run that walks over the conversations for retention; ends by itself."""
 
@@ -37,18 +41,23 @@ def _u(user: int) -> str:
 
 
 def log(conversation: str) -> str:
-    """Stream: the entries, id `seq-0`."""
+    """Stream: the entries (entries.py), id `seq-0`."""
     return f"log:{_c(conversation)}:{conversation}"
 
 
 def conv(conversation: str) -> str:
-    """Hash: kind, last seq, counters, members."""
+    """Hash: kind, last seq, counters, members, senders."""
     return f"conv:{_c(conversation)}:{conversation}"
 
 
-def senders(conversation: str) -> str:
-    """Hash: `user:device` -> last n, last seq, refusal, rate."""
-    return f"snd:{_c(conversation)}:{conversation}"
+def sender_field(user: int, device: str) -> str:
+    """Field of `conv`: last n, last seq, refusal, rate of a device that wrote there."""
+    return f"s:{user}:{device}"
+
+
+def refusal(conversation: str, user: int, device: str) -> str:
+    """String: the last n refused to a stranger, and why."""
+    return f"snd:{_c(conversation)}:{conversation}:{user}:{device}"
 
 
 def interest(conversation: str) -> str:
@@ -69,11 +78,6 @@ def overlay(conversation: str) -> str:
 def members(conversation: str) -> str:
     """Sorted set: the members of a group by user id; their records stand in `conv`."""
     return f"mem:{_c(conversation)}:{conversation}"
-
-
-def recent(bucket: int) -> str:
-    """Sorted set: the bucket's conversations by the counter value of their last append; member `#` is the counter."""
-    return f"recent:{{c{bucket}}}"
 
 
 def todo(bucket: int) -> str:

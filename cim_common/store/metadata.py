@@ -8,7 +8,7 @@ from cim_common.store.conversations import new_incarnation
 from cim_common.store.flow import Flow
 from cim_common.store.sessions import pairs
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the layout of keys; a program refuses a store of another one."""
 
 

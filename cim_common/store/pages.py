@@ -7,7 +7,7 @@ An archive of older messages will come in here one day: whoever reads a log read
 from typing import Any, NamedTuple
 
 from cim_common.ids import MAX_SEQ
-from cim_common.store import keys
+from cim_common.store import entries, keys
 from cim_common.store.flow import Flow
 from cim_common.store.members import ROLES
 from cim_common.store.scripts import PAGE
@@ -82,8 +82,7 @@ def seq_at(conversation: str, time_ms: int) -> Flow[int]:
         if not found:
             high = middle - 1
             continue
-        fields = dict(zip(found[0][1][::2], found[0][1][1::2], strict=True))
-        if codec.decode_entry(fields[b"m"]).time_ms < time_ms:
+        if codec.decode_entry(entries.parse(found[0][1]).meta).time_ms < time_ms:
             low = middle + 1
         else:
             high = middle - 1

@@ -9,7 +9,8 @@ import pytest
 import redis
 
 from cim_common import ids
-from cim_common.store import event_positions, keys
+from cim_common.store import entries, event_positions, keys
+from cim_common.store.entries import LogEntry
 from cim_common.store.event_positions import Position
 from cim_common.wire.codes import Code
 from cim_route import events, watcher
@@ -248,7 +249,8 @@ def test_a_store_that_was_set_back_is_told(people: list[Program], bob: Listener,
     store.hset(keys.conv(direct), mapping={"l": 2, "c": 2})
     store.xtrim(keys.log(direct), maxlen=0)
     store.delete(keys.log(direct))
-    store.xadd(keys.log(direct), {"n": 0, "p": 0, "c": 2, "m": b"", "t": b"\x8a\x01\x01x"}, id="2-0")
+    field, value = entries.fields_of(LogEntry(0, 0, 2, b"", b"\x8a\x01\x01x"))
+    store.xadd(keys.log(direct), {field: value}, id="2-0")
     (rewound,) = bob.poll()
     assert rewound == {"conversation": direct, "kind": "rewound", "seq": 2}
     alice.done("POST", "/messages", {"to": "bob", "text": "again"})

@@ -32,7 +32,6 @@ class Held:
     """The conversations of a server that takes part in one; it notes what it is told to do."""
 
     def __init__(self, name: str, applied: int) -> None:
-        self.buckets = {ids.conversation_bucket(name): 1}
         self.conversation = SimpleNamespace(id=name, applied=applied, held=True)
         self.told: list[Any] = []
 

@@ -224,7 +224,6 @@ def test_hold_and_leave(world: World) -> None:
     world.all.drop_idle()
     assert len(world.all) == 0
     assert world.link.asked[-1][0] == "drop"
-    assert world.all.buckets == {}
 
 
 def test_a_conversation_that_is_not_there(world: World) -> None:

@@ -77,7 +77,6 @@ def test_a_conversation_that_the_copy_does_not_have_is_told(world: Resumed) -> N
     world.link.answer("take_again", None)
     assert peer.failures == [Code.NO_SUCH_CONVERSATION]
     assert world.all.get("lobby") is None
-    assert world.all.buckets == {}
 
 
 def test_who_asks_meanwhile_is_answered_after_it(world: Resumed) -> None:

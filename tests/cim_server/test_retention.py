@@ -7,7 +7,8 @@ import pytest
 
 from cim_common import ids
 from cim_common.retention import Keep
-from cim_common.store import keys, metadata
+from cim_common.store import entries, keys, metadata
+from cim_common.store.entries import LogEntry
 from cim_common.store.clock import StoreClock
 from cim_common.store.flow import StoreError
 from cim_common.wire import codec
@@ -54,9 +55,8 @@ class Bench:
         """A log of so many texts, written long ago."""
         for seq in range(1, count + 1):
             meta, content = codec.entry_meta(A, "anna", "d1", seq, time_ms), codec.entry_content("x")
-            self.store.command(
-                "XADD", keys.log(conversation), f"{seq}-0", "n", seq, "p", seq - 1, "c", seq, "m", meta, "t", content
-            )
+            entry = entries.fields_of(LogEntry(seq, seq - 1, seq, meta, content))
+            self.store.command("XADD", keys.log(conversation), f"{seq}-0", *entry)
         self.store.command("HSET", keys.conv(conversation), "l", count, "c", count, "f", 1, "k", "d")
         self.heads[conversation] = count
 

@@ -8,7 +8,7 @@ import redis
 
 from cim_common import accept, ids
 from cim_common.accept import Append, Status
-from cim_common.store import keys, resp, scripts
+from cim_common.store import entries, keys, resp, scripts
 from cim_common.store.commit import RETRY_AWAY_MS, GroupCommit
 from cim_common.store.flow import Command, StoreError, StoreUnavailable, drive
 from cim_common.wire import codec
@@ -182,6 +182,6 @@ def text_at(client: "redis.Redis", conversation: str, seq: int) -> tuple[str, st
     found: Any = client.xrange(keys.log(conversation), f"{seq}-0", f"{seq}-0")
     if not found:
         return None
-    fields = found[0][1]
-    entry = codec.decode_entry(codec.entry_bytes(fields[b"m"], fields[b"t"], seq))
+    stored = entries.parse((b"e", found[0][1][b"e"]))
+    entry = codec.decode_entry(codec.entry_bytes(stored.meta, stored.content, seq))
     return entry.client_msg_id, entry.text

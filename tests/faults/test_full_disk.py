@@ -13,7 +13,7 @@ import trio
 
 from cim_client import Client, connect
 from cim_common import ids
-from cim_common.store import keys
+from cim_common.store import entries, keys
 from cim_common.wire import Code, codec
 from cim_common.wire import messages as m
 from tests.faults.small_disk import NewCluster, SmallDisk, kinds
@@ -122,8 +122,9 @@ async def test_a_full_disk(
 
 
 def texts(store: "redis.Redis", conversation: str) -> list[str]:
-    entries: Any = store.xrange(keys.log(conversation))
-    return [codec.decode_entry(codec.entry_bytes(fields[b"m"], fields[b"t"], 1)).text for _, fields in entries]
+    found: Any = store.xrange(keys.log(conversation))
+    stored = [entries.parse((b"e", fields[b"e"])) for _, fields in found]
+    return [codec.decode_entry(codec.entry_bytes(entry.meta, entry.content, 1)).text for entry in stored]
 
 
 async def shown(client: Client, count: int) -> list[Any]:

@@ -8,12 +8,11 @@ import pytest
 import redis
 
 from cim_common import ids
-from cim_common.store import keys
+from cim_common.store import entries, keys
 from tests.faults.senders import ALICE, BOB, Device, prepare
 from tests.faults.whole import faults
 
 DIRECT = ids.direct(ALICE, BOB)
-BUCKET = ids.conversation_bucket(DIRECT)
 Plant = Callable[[Any], object]
 
 PLANTED: dict[str, tuple[Plant, str]] = {
@@ -22,9 +21,9 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     "an entry is gone": (lambda c: c.xdel(keys.log(DIRECT), "3-0"), "does not hold 1 to 5"),
     "an entry was there": (lambda c: c.execute_command("XSETID", keys.log(DIRECT), "6-0"), "last id is"),
     "the count lags": (lambda c: c.hset(keys.conv(DIRECT), "c", 4), "the counts end at 5"),
-    "the sender's record lags": (lambda c: c.hset(keys.senders(DIRECT), f"{ALICE}:d1", "4 4 0 1.0"), "its last entry"),
-    "the sender's record is missing": (lambda c: c.hdel(keys.senders(DIRECT), f"{ALICE}:d1"), "its last entry"),
-    "not among the recent": (lambda c: c.zrem(keys.recent(BUCKET), DIRECT), "recent"),
+    "the sender's record lags": (lambda c: c.hset(keys.conv(DIRECT), f"s:{ALICE}:d1", "4 4 0 1.0"), "its last entry"),
+    "the sender's record is missing": (lambda c: c.hdel(keys.conv(DIRECT), f"s:{ALICE}:d1"), "its last entry"),
+    "not among the recent": (lambda c: c.delete(keys.RECENT), "recent"),
     "a list lacks it": (lambda c: c.zrem(keys.conversations(BOB), DIRECT), f"list of its member {BOB}"),
     "todo lost": (lambda c: c.hset(keys.conv(DIRECT), "t", 1), "own mark"),
     "todo of nothing": (lambda c: c.zadd(keys.todo(7), {"d-1-2": 1}), "does not exist"),
@@ -54,9 +53,11 @@ def test_a_broken_chain_is_found(redis_url: str) -> None:
     assert device.send(DIRECT, ["one", "two", "three"])
     device.close()
     client: Any = redis.Redis.from_url(redis_url)
-    entries = client.xrange(keys.log(DIRECT))
+    stored = client.xrange(keys.log(DIRECT))
     client.delete(keys.log(DIRECT))
-    for entry_id, fields in entries:
-        client.xadd(keys.log(DIRECT), fields | ({b"p": b"1"} if entry_id == b"3-0" else {}), entry_id)
+    for entry_id, fields in stored:
+        entry = entries.parse((b"e", fields[b"e"]))
+        field, value = entries.fields_of(entry._replace(previous=1) if entry_id == b"3-0" else entry)
+        client.xadd(keys.log(DIRECT), {field: value}, entry_id)
     assert faults(client) == [f"{DIRECT}: entry 3 does not continue its sender's chain"]
     client.close()

@@ -11,7 +11,8 @@ from typing import Any
 import redis
 
 from cim_common import ids
-from cim_common.store import keys
+from cim_common.store import entries, keys, recent
+from cim_common.store.entries import LogEntry
 from cim_common.wire import codec
 
 NOTHING = b"-"
@@ -24,9 +25,19 @@ def faults(client: "redis.Redis") -> list[str]:
     logs = {name.decode().rpartition(":")[2] for name in client.scan_iter("log:*", count=1_000)}
     found = [f"{name}: a log without its conversation" for name in logs - set(conversations)]
     found += _of_todo(client, set(conversations))
+    lately = _named_lately(client)
     for conversation in conversations:
-        found += [f"{conversation}: {fault}" for fault in _of_conversation(client, conversation)]
+        found += [f"{conversation}: {fault}" for fault in _of_conversation(client, conversation, lately)]
     return found
+
+
+def _named_lately(client: "redis.Redis") -> set[int]:
+    """The hashes in `recent`; no test appends more than it keeps."""
+    grown = recent.Grown()
+    batches: Any = client.xrange(keys.RECENT)
+    for _, fields in batches:
+        grown.add(fields[b"c"])
+    return grown.hashes
 
 
 def _of_todo(client: "redis.Redis", conversations: set[str]) -> Iterator[str]:
@@ -37,41 +48,41 @@ def _of_todo(client: "redis.Redis", conversations: set[str]) -> Iterator[str]:
                 yield f"todo names {member.decode()}, which does not exist"
 
 
-def _of_conversation(client: "redis.Redis", conversation: str) -> Iterator[str]:
+def _of_conversation(client: "redis.Redis", conversation: str, lately: set[int]) -> Iterator[str]:
     record: Any = client.hgetall(keys.conv(conversation))
-    entries: Any = client.xrange(keys.log(conversation))
+    stored: Any = client.xrange(keys.log(conversation))
     last = int(record[b"l"])
-    if [entry_id for entry_id, _ in entries] != [b"%d-0" % seq for seq in range(1, last + 1)]:
+    if [entry_id for entry_id, _ in stored] != [b"%d-0" % seq for seq in range(1, last + 1)]:
         yield f"the log does not hold 1 to {last}"
         return
+    log = [entries.parse((b"e", fields[b"e"])) for _, fields in stored]
     if last:
         info: Any = client.xinfo_stream(keys.log(conversation))
         if info["last-generated-id"] != b"%d-0" % last:
             yield f"the log's last id is {info['last-generated-id']}, the conversation's {last}"
-        counts = [int(fields[b"c"]) for _, fields in entries]
+        counts = [entry.texts for entry in log]
         if counts != sorted(counts) or counts[-1] != int(record[b"c"]):
             yield f"the counts end at {counts[-1]}, the conversation's is {int(record[b'c'])}"
-        if client.zscore(keys.recent(ids.conversation_bucket(conversation)), conversation) is None:
-            yield "not among the recent ones of its bucket"
-    yield from _of_senders(client, conversation, entries)
+        if recent.hash_of(conversation) not in lately:
+            yield "not among the recent ones"
+    yield from _of_senders(record, log)
     yield from _of_lists(client, conversation, record)
 
 
-def _of_senders(client: "redis.Redis", conversation: str, entries: Any) -> Iterator[str]:
+def _of_senders(record: dict[bytes, bytes], log: list[LogEntry]) -> Iterator[str]:
     """Each device's record names its last entry, and from there each entry the one before."""
     chains: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for index, (_, fields) in enumerate(entries):
-        entry = codec.decode_entry(codec.entry_bytes(fields[b"m"], fields[b"t"], index + 1))
+    for index, stored in enumerate(log):
+        entry = codec.decode_entry(codec.entry_bytes(stored.meta, stored.content, index + 1))
         if entry.n == 0:
             continue  # sent by its idempotency key: it is in no chain
-        chain = chains[f"{entry.sender}:{entry.device}"]
+        chain = chains[keys.sender_field(entry.sender, entry.device)]
         before = chain[-1] if chain else (0, 0)
-        if int(fields[b"n"]) != entry.n or int(fields[b"p"]) != before[1] or entry.n <= before[0]:
+        if stored.n != entry.n or stored.previous != before[1] or entry.n <= before[0]:
             yield f"entry {index + 1} does not continue its sender's chain"
         chain.append((entry.n, index + 1))
-    records: Any = client.hgetall(keys.senders(conversation))
     for sender, chain in chains.items():
-        n, seq, refusal, _ = records.get(sender.encode(), b"0 0 0 0").split()
+        n, seq, refusal, _ = record.get(sender.encode(), b"0 0 0 0").split()
         if int(seq) != chain[-1][1] or (refusal == b"0" and int(n) != chain[-1][0]):
             yield f"the record of {sender} is {int(n)} at {int(seq)}, its last entry {chain[-1]}"
 

@@ -195,7 +195,7 @@ def test_a_device_away_too_long_is_removed_at_a_login(people: People) -> None:
     people.at(1, "gina", "laptop").log_in()
     eventually(lambda: not store.hexists(keys.devices(phone.user), "-phone"), 10)
     assert not store.hexists(keys.devices(phone.user), "phone")
-    assert not store.hexists(keys.senders("lobby"), f"{phone.user}:phone")
+    assert not store.hexists(keys.conv("lobby"), keys.sender_field(phone.user, "phone"))
 
 
 def test_two_logins_of_one_device_at_two_servers_at_once(people: People) -> None:

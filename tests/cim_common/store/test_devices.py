@@ -35,6 +35,11 @@ def kept(store: Any) -> set[str]:
     return {field.decode() for field in store.command("HKEYS", keys.devices(ALICE))} - {"#"}
 
 
+def senders(store: Any, conversation: str) -> list[str]:
+    """The fields of devices that wrote in a conversation."""
+    return sorted(name.decode() for name in store.command("HKEYS", keys.conv(conversation)) if name[:2] == b"s:")
+
+
 def test_devices_are_listed_by_last_use(store: Any) -> None:
     use(store, "old", 1_000)
     use(store, "passing", 3_000, ephemeral=True)
@@ -105,7 +110,7 @@ def test_devices_unseen_for_long_are_forgotten_with_all_that_is_theirs(store: An
         version = store.command("ZINCRBY", keys.conversations(ALICE), 1, "#")
         store.command("ZADD", keys.conversations(ALICE), version, f"g-{number:016}")
     for name in ("g-0000000000000000", "g-0000000000000199", "g-0000000000000449"):
-        store.command("HSET", keys.senders(name), f"{ALICE}:gone", "1 1 0 0", f"{ALICE}:other", "1 1 0 0")
+        store.command("HSET", keys.conv(name), f"s:{ALICE}:gone", "1 1 0 0", f"s:{ALICE}:other", "1 1 0 0")
     for n, conversation in enumerate((DIRECT, "lobby"), 1):
         for device in ("gone", "other"):
             appended = committer.commit(committer.append(n, 0, device, device=device, conversation=conversation))
@@ -119,7 +124,7 @@ def test_devices_unseen_for_long_are_forgotten_with_all_that_is_theirs(store: An
     assert store.command("EXISTS", keys.cursors(ALICE, "gone")) == 0
     assert store.command("EXISTS", keys.cursors(ALICE, "other")) == 1
     for name in ("lobby", DIRECT, "g-0000000000000000", "g-0000000000000199", "g-0000000000000449"):
-        assert store.command("HKEYS", keys.senders(name)) == [f"{ALICE}:other".encode()]
+        assert senders(store, name) == [f"s:{ALICE}:other"]
     assert claim(store, "gone", 1_003 + LONG_MS, returning=True) is Code.DEVICE_EXPIRED
     assert claim(store, "gone", 1_004 + LONG_MS).gone == ()
     assert store.run(conversations.heads([group])) == [0]
@@ -127,13 +132,13 @@ def test_devices_unseen_for_long_are_forgotten_with_all_that_is_theirs(store: An
 
 def test_forgetting_that_was_interrupted_is_done_again_at_the_next_login(store: Any) -> None:
     use(store, "gone")
-    store.command("HSET", keys.senders("lobby"), f"{ALICE}:gone", "1 1 0 0")
+    store.command("HSET", keys.conv("lobby"), f"s:{ALICE}:gone", "1 1 0 0")
     assert claim(store, "d1", 2_000 + LONG_MS).gone == ("gone",)
     assert claim(store, "d1", 3_000 + LONG_MS).gone == ("gone",)
     store.run(devices.forget(ALICE, ("gone",)))
     store.run(devices.forget(ALICE, ("gone",)))
     assert claim(store, "d1", 4_000 + LONG_MS).gone == ()
-    assert store.command("EXISTS", keys.senders("lobby")) == 0
+    assert senders(store, "lobby") == []
 
 
 def test_beyond_twenty_the_one_unseen_longest_goes_but_none_that_is_connected(store: Any) -> None:

@@ -212,6 +212,7 @@ end
 -- DISSOLVED
 RULES[9] = function(a)
   if a.member.role ~= 'o' then return FORBIDDEN end
+  a.dissolved = true
   set(a, 'k', 'z')
 end
 

@@ -1,5 +1,7 @@
--- Reading entries of a log. Fields of an entry: n, p (seq of the device's previous entry), c (texts so far),
--- m (meta) and t (content), the last two protobuf as proto/cim.proto has them.
+-- Reading entries of a log. An entry is one field, "n p c length meta+content": p is the seq of the device's previous
+-- entry, c the texts so far, length that of the meta in bytes; meta (m) and content (t) are protobuf as proto/cim.proto
+-- has them. One field, for each costs at every append, in the stream and in the append-only file.
+-- `cim_common/store/entries.py` reads the same.
 
 local RECALLED = '\248\1\1' -- Entry.recalled = true
 
@@ -53,13 +55,14 @@ local function recalled(content)
 end
 
 local function fields_of(item)
-  local fields = {}
-  for i = 1, #item[2], 2 do fields[item[2][i]] = item[2][i + 1] end
-  return fields
+  local data = item[2][2]
+  local n, previous, count, length, at = string.match(data, '^(%d+) (%d+) (%d+) (%d+) ()')
+  local content_at = at + length
+  return {n = n, p = previous, c = count, m = string.sub(data, at, content_at - 1), t = string.sub(data, content_at)}
 end
 
 local function entry_at(log, seq)
-  local id = string.format('%.0f-0', seq)
+  local id = string.format('%d-0', seq)
   local found = redis.call('XRANGE', log, id, id)
   if #found == 0 then return nil end
   return fields_of(found[1])
