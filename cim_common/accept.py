@@ -217,7 +217,7 @@ def pack(batch: list[tuple[Append, ConversationKeys]], now_ms: int, rates: Rates
 def _add_mode_and_op(
     batch: list[tuple[Append, ConversationKeys]], key_parts: list[bytes], arguments: list[bytes]
 ) -> tuple[bytes, int]:
-    """What the messages of a batch that are not all alike have beside the rest; returns the script and how many keys."""
+    """Complete a batch of messages that are not all alike; returns the script it needs and how many keys were added."""
     script, key_count = _TEXTS, 0
     for index, (append, known) in enumerate(batch):
         mode = b"0"

@@ -75,9 +75,9 @@ def test_the_unmetered_are_not_counted(acceptor: Acceptor, redis_url: str) -> No
     for n in range(10):
         acceptor.append(ALICE, "alice", DIRECT, body_of("x"), message_key=f"u{n}", unmetered=True)
     with redis.Redis.from_url(redis_url) as client:
-        assert float(client.hget(keys.senders(DIRECT), f"{ALICE}:http").split()[3]) <= time.time() * 1000
+        assert float(client.hget(keys.conv(DIRECT), keys.sender_field(ALICE, "http")).split()[3]) <= time.time() * 1000
         say(acceptor, DIRECT, "x", "metered")
-        assert float(client.hget(keys.senders(DIRECT), f"{ALICE}:http").split()[3]) > 0
+        assert float(client.hget(keys.conv(DIRECT), keys.sender_field(ALICE, "http")).split()[3]) > 0
 
 
 def test_many_threads_share_batches(acceptor: Acceptor) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from cim_common import ids
 from cim_common.store import conversations, keys, metadata
 from cim_common.store.clock import StoreClock
 from cim_server.anti_entropy import CERTAIN_S, SWEEP_EVERY, AntiEntropy

@@ -8,8 +8,8 @@ import pytest
 from cim_common import ids
 from cim_common.retention import Keep
 from cim_common.store import entries, keys, metadata
-from cim_common.store.entries import LogEntry
 from cim_common.store.clock import StoreClock
+from cim_common.store.entries import LogEntry
 from cim_common.store.flow import StoreError
 from cim_common.wire import codec
 from cim_server.pump import Pump

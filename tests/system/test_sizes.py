@@ -137,8 +137,7 @@ async def test_a_group_message_costs_one_push_entry_for_each_other_server(cluste
                 per[to] = {name: after[name] - before.get(name, 0) for name in after}
         # What is written beside entries and their doorbells does not grow with the members (whispers, lists).
         for commands in per.values():
-            assert commands["zincrby"] == 20
-            assert commands["xadd"] <= 3 * 20
+            assert commands["xadd"] <= 4 * 20  # log, recent, doorbell
 
 
 def pushed(cluster: Cluster) -> int:

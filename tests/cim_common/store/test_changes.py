@@ -9,6 +9,7 @@ from cim_common import accept, changes, ids
 from cim_common.accept import Append
 from cim_common.retention import Rule
 from cim_common.store import conversations, keys, members, pages, retention
+from cim_common.store.sessions import pairs
 from cim_common.wire import codec
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
@@ -124,7 +125,7 @@ def test_who_joins_reads_from_there_on(world: World) -> None:
 
 
 def test_a_group_may_show_all_its_history(world: World) -> None:
-    world.committer.store.command("DEL", keys.conv(GROUP), keys.log(GROUP), keys.senders(GROUP))
+    world.committer.store.command("DEL", keys.conv(GROUP), keys.log(GROUP))
     world.change(ALICE, Kind.CREATED, text="open", history="all", invite="admins")
     world.say(ALICE, "before")
     assert world.change(ALICE, Kind.JOINED, targets=(DAVE,)) == 3
@@ -424,9 +425,11 @@ def test_what_is_refused_has_written_nothing_but_the_refusal(world: World) -> No
     first = world.say(BOB, "hello")
     world.change(ALICE, Kind.BANNED, targets=(DAVE,))
 
-    def everything() -> dict[bytes, bytes]:
-        kept = [key for key in world.store.command("KEYS", "*") if not key.startswith(b"snd:")]
-        return {key: world.store.command("DUMP", key) for key in kept}
+    def everything() -> dict[bytes, Any]:
+        found = {key: world.store.command("DUMP", key) for key in world.store.command("KEYS", "*")}
+        fields = pairs(world.store.command("HGETALL", keys.conv(GROUP)))
+        found[keys.conv(GROUP).encode()] = {name: value for name, value in fields if not name.startswith(b"s:")}
+        return {key: value for key, value in found.items() if not key.startswith(b"snd:")}
 
     before = everything()
     for user, kind, fields in (
@@ -536,3 +539,42 @@ def test_a_ban_of_who_never_was_a_member_shows_in_no_list(world: World) -> None:
     listed, _, _ = world.store.run(conversations.list_since(DAVE, "d1", 0))
     assert [item.id for item in listed] == [ids.LOBBY]
     assert world.change(ALICE, Kind.JOINED, targets=(DAVE,)) == -Code.BANNED
+
+
+@pytest.fixture
+def elsewhere(world: World, new_committer: Any) -> World:
+    """The same users at another server, which knows the group by the version of the moment."""
+    other = World.__new__(World)
+    other.committer, other.store, other.n = new_committer("s2:e"), world.store, 1_000
+    assert other.say(BOB, "known") > 0
+    assert other.say(BOB, "and known to be") > 0
+    return other
+
+
+def test_who_knows_a_group_hears_that_it_was_dissolved(world: World, elsewhere: World) -> None:
+    assert world.change(ALICE, Kind.DISSOLVED) > 0
+    assert elsewhere.say(BOB, "still here") == -Code.DISSOLVED
+
+
+@pytest.mark.invariant("I20")
+def test_who_knows_a_group_hears_who_may_not_write_any_more(world: World, elsewhere: World) -> None:
+    assert world.change(ALICE, Kind.KICKED, targets=(BOB,)) > 0
+    assert elsewhere.say(BOB, "still here") == -Code.NOT_A_MEMBER
+
+
+@pytest.mark.invariant("I13")
+def test_who_knows_a_group_finds_the_lists_that_are_to_be_written(world: World, elsewhere: World) -> None:
+    append = world.append(ALICE, Change(GROUP, 0, 0, Kind.JOINED, targets=(DAVE,)), "", GROUP)
+    world.committer.group.submit(append)
+    write = world.committer.group.next_write(time.time_ns() // 1_000_000)
+    world.store.connection.send_packed_command([write[0]])
+    world.store.connection.read_response()  # joined; the process dies before it writes the lists
+    assert elsewhere.say(BOB, "welcome") > 0
+    assert world.store.command("ZSCORE", keys.conversations(DAVE), GROUP) is not None
+    assert elsewhere.say(BOB, "and again") > 0
+
+
+def test_a_reaction_makes_nobody_look_again(world: World, elsewhere: World) -> None:
+    version = world.store.command("HGET", keys.conv(GROUP), "iv")
+    assert world.change(ALICE, Kind.REACTION, ref=2, text="+1") > 0
+    assert world.store.command("HGET", keys.conv(GROUP), "iv") == version

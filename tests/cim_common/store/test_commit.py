@@ -285,6 +285,37 @@ def commands_of(committer: Any, append: Any) -> dict[str, int]:
     }
 
 
+@pytest.mark.invariant("I9")
+def test_a_server_that_takes_interest_is_rung_by_those_who_know_the_conversation(
+    new_committer: Any, store: Any
+) -> None:
+    mine = new_committer("s1:e1")
+    mine.commit(mine.append(1, 0, "a"), mine.append(2, 1, "b"))
+    mine.commit(mine.append(3, 2, "c"))
+    assert mine.group.doorbells() is None
+    store.run(interest.take(DIRECT, "s2:e2", 7))
+    assert mine.commit(mine.append(4, 3, "d")) == [("STORED", 4, 0)]
+    assert mine.group.doorbells() is not None
+
+
+def test_batches_of_all_sorts_are_taken_apart_rightly(committer: Any) -> None:
+    """Metered and not, by n and by key, with changes between: each finds its own keys and arguments."""
+    committer.commit(committer.append(1, 0, "a"))
+    edit = Change(DIRECT, 3, 2, Kind.EDITED, ref=1, text="y")
+    changed = committer.append(3, 2, "")
+    changed.content, changed.op, changed.kind = changes.content_of(edit, []), changes.op_of(edit), edit.kind
+    assert committer.commit(
+        committer.append(2, 1, "b"),
+        changed,
+        committer.append(4, 3, "c", unmetered=True),
+        committer.append(0, 0, "d", device="http", key="k"),
+        committer.append(0, 0, "e", device="http", key="l", unmetered=True),
+        committer.append(5, 4, "f"),
+    ) == [("STORED", seq, 0) for seq in range(2, 8)]
+    page = committer.store.run(pages.page_up(DIRECT, 1))
+    assert [codec.decode_entry(entry).text for _, entry in page.entries] == ["b", "y", "c", "d", "e", "f"]
+
+
 THREE = {"hmget": 1, "xadd": 1 + 1, "hset": 1}
 """For one message in a batch of its own: the second XADD names the batch in `recent`."""
 
@@ -306,7 +337,8 @@ def test_a_group_message_costs_the_same_however_many_members(committer: Any) -> 
         change = changes.completed(Change(group, 1, 0, Kind.CREATED, "ops", targets=users))
         created.op, created.content = changes.op_of(change), changes.content_of(change, ["x"] * members)
         assert committer.commit(created) == [("STORED", 1, 0)]
-        assert commands_of(committer, committer.append(2, 1, "b", conversation=group)) == THREE
+        committer.commit(committer.append(2, 1, "a", conversation=group))
+        assert commands_of(committer, committer.append(3, 2, "b", conversation=group)) == THREE
 
 
 def test_all_keys_of_a_conversation_share_a_slot(store: Any) -> None:
