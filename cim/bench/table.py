@@ -28,17 +28,17 @@ def _block(result: Result) -> str:
     if result.benchmark == "all":
         parts = [_summary(result)]
     elif wrong is not None:
-        parts = [_checked(result), [wrong, *([why] if (why := result.missing.get("result")) else [])]]
+        parts = [checked_lines(result), [wrong, *([why] if (why := result.missing.get("result")) else [])]]
     else:
         parts = [
-            _checked(result),
+            checked_lines(result),
             _figures(result),
             _latencies(result),
             _work(result),
             _curves(result),
             _missing(result),
         ]
-    return "\n\n".join("\n".join(part) for part in [[title(result), *_origin(result)], *parts] if part)
+    return "\n\n".join("\n".join(part) for part in [[title(result), *origin_lines(result)], *parts] if part)
 
 
 def title(result: Result) -> str:
@@ -47,7 +47,7 @@ def title(result: Result) -> str:
     return f"{result.benchmark}{label}{': ' if settings else ''}{settings}"
 
 
-def _origin(result: Result) -> list[str]:
+def origin_lines(result: Result) -> list[str]:
     machine = result.machine
     memory = f"{machine.memory_bytes / 2**30:.0f} GiB"
     commit = f" at {result.commit}" if result.commit else ""
@@ -58,7 +58,7 @@ def _origin(result: Result) -> list[str]:
     ]
 
 
-def _checked(result: Result) -> list[str]:
+def checked_lines(result: Result) -> list[str]:
     """What was sent and what became of it."""
     names = {
         "sent": "sent", "acked": "acknowledged", "delivered": "delivered", "lost": "lost", "duplicates": "doubled",
@@ -67,7 +67,7 @@ def _checked(result: Result) -> list[str]:
     counts = [(said, getattr(result, name)) for name, said in names.items()]
     known = [f"{said} {count:,}" for said, count in counts if count is not None]
     seconds = [f"measured for {result.seconds:.1f} s"] if result.seconds else []
-    return [GAP.join(known)] * bool(known) + seconds
+    return [", ".join(known)] * bool(known) + seconds
 
 
 def _figures(result: Result) -> list[str]:

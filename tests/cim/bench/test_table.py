@@ -14,7 +14,7 @@ def test_a_run_at_saturation_with_its_targets() -> None:
     found = lines(table([records.messages()]))
     assert found[0] == "messages: 500 senders, in flight 1, 10 seconds, payload 100, 2 servers"
     assert "cim 9.9.9 at 0123456789ab, 2030-01-02T03:04:05+00:00" in found
-    assert "sent 412,345 acknowledged 412,345 delivered 412,345 lost 0 doubled 0 reordered 0 failed 0" in found
+    assert "sent 412,345, acknowledged 412,345, delivered 412,345, lost 0, doubled 0, reordered 0, failed 0" in found
     assert "rate 41,234 messages/s target >= 30,000: holds" in found
     assert "CPU, servers 20.0 µs a message" in found
     assert "CPU, total 30.0 µs a message target <= 35: holds" in found
