@@ -5,6 +5,8 @@ descendant that has ended and was waited for stands with its parent.
 """
 
 import os
+import resource
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -93,6 +95,20 @@ def forget_peak(pid: int) -> None:
 
 def open_descriptors(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def max_descriptors(pid: int) -> int:
+    """How many a process may have open."""
+    lines = _text(f"/proc/{pid}/limits").splitlines()
+    words = next(line.split() for line in lines if line.startswith("Max open files"))
+    return sys.maxsize if words[3] == "unlimited" else int(words[3])
+
+
+def allow_descriptors() -> int:
+    """Let this process open as many as the system allows it; how many that is."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
 
 
 def bytes_written(pid: int) -> int:
