@@ -164,12 +164,17 @@ class Crowd:
     # -- being there -------------------------------------------------------------------------------------
 
     def beat(self, seconds: float, pinging: bool = True) -> None:
-        """Stay for so long, each member pinging in turn every `interval_s`, or nobody."""
+        """Stay for so long, each member pinging every `interval_s`, or nobody.
+
+        A ping is written when it is due, not together with its neighbours: those of people do not come in groups.
+        """
         ends = time.monotonic() + seconds
         while (now := time.monotonic()) < ends:
+            wake = ends
             if pinging:
                 self._ping_due(now)
-            self._poll(min(ends - now, 0.01))
+                wake = min(ends, self._turn[0].due) if self._turn else ends
+            self._poll(max(wake - time.monotonic(), 0.0))
 
     def all_alive(self) -> int:
         """Ping everybody once and wait for the answers; how many there are.
