@@ -79,7 +79,6 @@ def measured(
     `place` is (servers, durability, ready file or None, route or None). The exit code is 0; 1 when a message was lost,
     doubled, reordered or failed; 130 after Ctrl-C, when our own cluster is stopped as well.
     """
-    from cim.bench import results
     from cim.bench.accounts import AccountsError
     from cim.bench.generator.fleet import GeneratorError
     from cim.bench.target import TargetError, opened
@@ -94,6 +93,13 @@ def measured(
         progress("")
         click.echo("Interrupted: nothing was measured.", err=True)
         sys.exit(INTERRUPTED)
+    finished(result, json_file)
+
+
+def finished(result: "Result", json_file: str | None) -> None:
+    """Show and write what was found, and exit."""
+    from cim.bench import results
+
     progress("")
     _show(result)
     if json_file is not None:
@@ -164,3 +170,82 @@ def messages(
     )
     place = (servers, durability, cluster, route)
     measured(lambda target: run_repeated(target, settings, progress), place, json_file)
+
+
+@bench.command()
+@click.option("--connections", type=click.IntRange(1, 15_000), default=500, show_default=True, help="Of the echo.")
+@click.option("--payload", type=click.IntRange(1, 16_384), default=100, show_default=True, help="Bytes of a message.")
+@click.option(
+    "--batch", "batches", type=click.IntRange(1, 1_000), multiple=True, default=(1, 8, 64, 256), show_default=True,
+    help="Appends in a pipeline; may be repeated.",
+)  # fmt: skip
+@click.option("--seconds", type=click.FloatRange(0.1), default=1.0, show_default=True, help="For each part.")
+@click.option("--durability", type=click.Choice(["always", "everysec"]), default="always", show_default=True)
+@output
+def floor(
+    connections: int, payload: int, batches: tuple[int, ...], seconds: float, durability: str, json_file: str | None,
+    label: str,
+) -> None:  # fmt: skip
+    """What no chat server on this machine can do without: an echo, a socket write, a bare append, a synced write.
+
+    \b
+    Example:  cim bench floor --batch 100
+    """
+    from dataclasses import replace
+
+    from cim.bench.floor import FloorSettings, run
+
+    settings = FloorSettings(connections, payload, tuple(sorted(set(batches))), seconds, durability)
+    finished(replace(run(settings, progress), label=label), json_file)
+
+
+@bench.command()
+@click.option("--connections", type=click.IntRange(10, 60_000), default=15_000, show_default=True)
+@click.option(
+    "--seconds", type=click.FloatRange(0.1), default=20.0, show_default=True, help="For which heartbeats are measured."
+)
+@click.option("--lobby/--no-lobby", default=True, show_default=True, help="Live in the lobby, or only logged in.")
+@where
+@output
+def idle(
+    connections: int, seconds: float, lobby: bool, servers: int, durability: str, cluster: str | None,
+    route: str | None, json_file: str | None, label: str,
+) -> None:  # fmt: skip
+    """Connections that are only there, all on one server: its memory, the kernel's, heartbeats.
+
+    \b
+    Example:  cim bench idle --connections 10000
+    """
+    from dataclasses import replace
+
+    from cim.bench.idle import IdleSettings, run
+
+    settings = IdleSettings(connections, seconds, lobby)
+    place = (servers, durability, cluster, route)
+    measured(lambda target: replace(run(target, settings, progress), label=label), place, json_file)
+
+
+@bench.command()
+@click.option(
+    "--messages", "count", type=click.IntRange(1, 1_000_000), default=10_000, show_default=True,
+    help="Texts a device has missed.",
+)  # fmt: skip
+@click.option("--payload", type=click.IntRange(1, 16_384), default=100, show_default=True, help="Bytes of a text.")
+@where
+@output
+def sync(
+    count: int, payload: int, servers: int, durability: str, cluster: str | None, route: str | None,
+    json_file: str | None, label: str,
+) -> None:  # fmt: skip
+    """A device that was away gets what it missed, through the SDK and as bare pages.
+
+    \b
+    Example:  cim bench sync --messages 100000
+    """
+    from dataclasses import replace
+
+    from cim.bench.sync import SyncSettings, run
+
+    settings = SyncSettings(count, payload)
+    place = (servers, durability, cluster, route)
+    measured(lambda target: replace(run(target, settings, progress), label=label), place, json_file)

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
+from cim.bench.generator.fleet import GeneratorError
 from cim_common import ids
 from cim_common.wire import NEED_DATA, Connection, Limits, PeerProtocolError, Role, codec
 from cim_common.wire import messages as m
@@ -49,7 +50,7 @@ class Account(Protocol):
     def port(self) -> int: ...
 
 
-class CrowdError(Exception):
+class CrowdError(GeneratorError):
     """A connection was not made, or not kept; one sentence."""
 
 

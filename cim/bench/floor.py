@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ import hiredis
 import redis
 
 from cim.bench import echo, proc
+from cim.bench.origin import engine_of
+from cim.bench.results import Machine, Result
 from cim.data_folder import DataFolder
 from cim.embedded_redis import EmbeddedRedis
 from cim.up import free_port
@@ -53,6 +55,16 @@ class FloorSettings:
     durability: str = "always"
 
 
+def run(settings: FloorSettings, progress: Progress) -> Result:
+    """All of it, as a result."""
+    began = time.monotonic()
+    found = measure(settings, progress)
+    return Result(
+        benchmark="floor", settings=asdict(settings), machine=Machine.here(found["engine"]), floor=found,
+        seconds=time.monotonic() - began,
+    )  # fmt: skip
+
+
 def measure(settings: FloorSettings, progress: Progress = lambda text: None) -> dict[str, Any]:
     """All of it, as `floor` of a result; about `seconds` for each part.
 
@@ -66,8 +78,9 @@ def measure(settings: FloorSettings, progress: Progress = lambda text: None) -> 
     write_us = socket_write_us(payload)
     sync = fdatasync_ms(payload)
     progress("floor: Redis")
-    appends = redis_appends(settings)
+    engine, appends = redis_appends(settings)
     return {
+        "engine": engine,
         "echo": {
             "connections": settings.connections,
             "cpu_us": echo_us,
@@ -114,14 +127,19 @@ def fdatasync_ms(payload: bytes, folder: str | None = None) -> dict[str, float]:
     return {"p50": cuts[49], "p99": cuts[98]}
 
 
-def redis_appends(settings: FloorSettings) -> list[dict[str, float]]:
-    """Bare XADDs to a Redis of its own, as `cim up` configures it, at each batch size, one pipeline in flight."""
+def redis_appends(settings: FloorSettings) -> tuple[str | None, list[dict[str, float]]]:
+    """Bare XADDs to a Redis of its own, as `cim up` configures it, at each batch size, one pipeline in flight.
+
+    And which Redis that is.
+    """
     with own_redis(settings.durability) as (url, pid):
         client = redis.Redis.from_url(url, retry=None, socket_timeout=10, protocol=2)
+        info: Any = client.info("server")
         connection: Any = client.connection_pool.get_connection()
         appending = _Appending(connection._sock, b"x" * settings.payload)
         try:
-            return [_append_for(appending, pid, batch, settings.seconds) for batch in settings.batches]
+            found = [_append_for(appending, pid, batch, settings.seconds) for batch in settings.batches]
+            return engine_of(info), found
         finally:
             connection.disconnect()
             client.close()

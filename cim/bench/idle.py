@@ -5,26 +5,22 @@ connected to one server. The kernel's part is that of both ends, for both are on
 """
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 
-from cim.bench import accounts, proc
+from cim.bench import accounts, measuring, proc
 from cim.bench.crowd import Crowd
-from cim.bench.results import Result
+from cim.bench.measuring import Progress
+from cim.bench.results import Machine, Result
 from cim.bench.target import Server, Target, TargetError
 from cim.bench.usage import Meter, Usage, read_metrics
 from cim_common.wire.limits import PING_INTERVAL_S
 
-Progress = Callable[[str], None]
-
 FIRST_PART = 10
 """The first reading is taken with a tenth of the connections."""
 
-SETTLE_S = 3.0
-"""For what a login leaves to be done after its answer, and one round of anti-entropy."""
-
-QUIET_S = 6.0
-"""For the server's own work, without pings; below the pause after which clients are closed."""
+CATCH_UP_S = 2.0
+"""For the pings that fell due while nobody pinged."""
 
 BESIDE_CONNECTIONS = 200
 """Descriptors a process needs for other things."""
@@ -32,11 +28,18 @@ BESIDE_CONNECTIONS = 200
 
 @dataclass(frozen=True, slots=True)
 class IdleSettings:
-    """`lobby`: each connection syncs the lobby, as the SDK and the terminal do; otherwise it is only logged in."""
+    """`lobby`: each connection syncs the lobby, as the SDK and the terminal do; otherwise it is only logged in.
+
+    Heartbeats are measured for `seconds`, and before that what the server does without any for `quiet_s`, which is
+    shorter than the silence after which it closes clients. `settle_s` is for what a login leaves to be done after its
+    answer, and a round of anti-entropy.
+    """
 
     connections: int = 15_000
     seconds: float = 20.0
     lobby: bool = True
+    quiet_s: float = 6.0
+    settle_s: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,10 @@ def run(target: Target, settings: IdleSettings, progress: Progress = lambda text
         held = read_metrics(server.http or "")["cim_connections"]
     finally:
         crowd.close()
-    return _result(settings, server, sizes, (quiet, beating), (alive, int(held)))
+    return replace(
+        _result(settings, server, sizes, (quiet, beating), (alive, int(held))),
+        machine=Machine.here(measuring.engine(target)),
+    )
 
 
 def _server(target: Target, connections: int) -> Server:
@@ -97,7 +103,7 @@ def _grow(
     for part in (everybody[:first], everybody[first:]):
         crowd.log_in(part, progress)
         progress("waiting until the server has settled")
-        crowd.beat(SETTLE_S)
+        crowd.beat(settings.settle_s)
         sizes.append(_sizes(server, len(crowd)))
     return sizes
 
@@ -113,12 +119,11 @@ def _beat(crowd: Crowd, target: Target, settings: IdleSettings, progress: Progre
     meter = Meter(target)
     found = []
     try:
-        for pinging, seconds in ((False, QUIET_S), (True, settings.seconds)):
+        for pinging, seconds in ((False, settings.quiet_s), (True, settings.seconds)):
             what = "heartbeats" if pinging else "without heartbeats"
             progress(f"{what}: {seconds:g} s")
             if pinging:
-                # Those that are overdue ping now, outside of what is measured.
-                crowd.beat(PING_INTERVAL_S)
+                crowd.beat(CATCH_UP_S)
             meter.start()
             pings = crowd.pings
             began = time.monotonic()

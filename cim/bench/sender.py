@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cim.bench.accounts import Account
+from cim.bench.generator.fleet import GeneratorError
 from cim_common.wire import NEED_DATA, Connection, Limits, Role
 from cim_common.wire import messages as m
 
@@ -14,7 +15,7 @@ ANSWER_S = 15.0
 RECEIVE_BYTES = 65_536
 
 
-class ConversationFailed(Exception):
+class ConversationFailed(GeneratorError):
     """The server answered something else than it should have; one sentence."""
 
 

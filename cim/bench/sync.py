@@ -9,21 +9,20 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
 import trio
 
-from cim.bench import accounts, proc, sender
+from cim.bench import accounts, measuring, proc, sender
 from cim.bench.accounts import Account
-from cim.bench.results import Cpu, Result
+from cim.bench.measuring import Progress
+from cim.bench.results import Cpu, Machine, Result
 from cim.bench.target import Target
 from cim.bench.usage import Meter, Usage
 from cim_client import connect
 from cim_common import ids
 from cim_common.wire import messages as m
-
-Progress = Callable[[str], None]
 
 SHOWN_S = 120.0
 RAW_DEVICE = "raw"
@@ -66,7 +65,7 @@ def run(target: Target, settings: SyncSettings, progress: Progress = lambda text
     (raw,) = accounts.renew(target, [away._replace(device=RAW_DEVICE)])
     progress("getting them as bare pages")
     paged = _measured(target, lambda: _get_pages(raw, conversation))
-    return _result(settings, shown, paged)
+    return replace(_result(settings, shown, paged), machine=Machine.here(measuring.engine(target)))
 
 
 async def _be_there_once(route: str, account: Account, folder: str) -> None:
