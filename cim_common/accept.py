@@ -31,6 +31,9 @@ class Status(IntEnum):
     GONE = 7
 
 
+_PENDING = Status.PENDING
+
+
 class Owner(Protocol):
     """Whoever waits for an append; told once, when it is settled."""
 
@@ -77,7 +80,7 @@ class Append:
         self.op = op
         self.kind = kind
         self.unmetered = unmetered
-        self.status = Status.PENDING
+        self.status = _PENDING
         self.seq = 0
         self.code = 0
         self.after_ms = 0

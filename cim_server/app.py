@@ -16,10 +16,11 @@ import structlog
 import trio
 
 from cim_common import __version__
+from cim_common.accept import Append
 from cim_common.registry import Registry, Server
 from cim_common.store import metadata, push
 from cim_common.store.clock import StoreClock
-from cim_common.store.commit import Applied, GroupCommit
+from cim_common.store.commit import GroupCommit
 from cim_common.store.flow import Flow, StoreError, StoreUnavailable, T
 from cim_common.store.interest import Liveness
 from cim_common.tokens import Tokens
@@ -134,10 +135,10 @@ class App:
     def accepted(self, sock: socket.socket, address: str) -> None:
         self.addresses.admit(Channel(self.pump, sock, self.requests), address)
 
-    def _applied(self, item: Applied) -> None:
-        owner = item.owner
+    def _applied(self, append: Append, entry: bytes) -> None:
+        owner = append.owner
         origin = owner.channel if isinstance(owner, Session) else None
-        self.conversations.apply(item.conversation, item.seq, item.entry, item.kind, origin)
+        self.conversations.apply(append.conversation, append.seq, entry, append.kind, origin)
 
     def _rung(self, doorbell: Doorbell) -> None:
         for ring in doorbell.rings:

@@ -8,18 +8,20 @@ from cim_common import faults
 from cim_common.accept import Append, Status
 from cim_common.faults import Point
 from cim_common.store.clock import StoreClock
-from cim_common.store.commit import RETRY_AWAY_MS, Applied, GroupCommit
+from cim_common.store.commit import RETRY_AWAY_MS, GroupCommit
 from cim_common.store.flow import StoreError, StoreUnavailable
 from cim_common.wire.codes import Code
 from cim_server.pump import Pump
 from cim_server.redis_link import RedisLink, first_error
 
+_CREATE = Status.CREATE
+
 
 class CommitWorker:
     """Takes appends, settles them, and hands new entries on for local delivery.
 
-    Every append's owner is told exactly once. `applied` is called for each new entry before the answers
-    of its batch go out.
+    Every append's owner is told exactly once. `applied` is called with each new append and its entry before the
+    answers of its batch go out.
     """
 
     def __init__(
@@ -28,7 +30,7 @@ class CommitWorker:
         link: RedisLink,
         group: GroupCommit,
         clock: StoreClock,
-        applied: Callable[[Applied], None],
+        applied: Callable[[Append, bytes], None],
     ) -> None:
         self._pump = pump
         self._link = link
@@ -105,16 +107,20 @@ class CommitWorker:
         assert isinstance(replies, list)
         if faults.armed:
             faults.reach(Point.APPEND_ANSWERED)
-        appends, applied = self._group.complete(replies[-1])
-        for item in applied:
-            self._applied(item)
+        appends, stored = self._group.complete(replies[-1])
+        applied = self._applied
+        for append, entry in stored:
+            applied(append, entry)
+        unfinished = []
         for append in appends:
-            if append.status is not Status.CREATE and not append.todo:
+            if append.todo or append.status is _CREATE:
+                unfinished.append(append)
+            else:
                 append.owner.settled(append)
-        if faults.armed and applied:
+        if faults.armed and stored:
             self._pump.flush()
             faults.reach(Point.ACKNOWLEDGED)
-        for flow, concerned in self._group.follow_up(appends, self._clock.now_ms()):
+        for flow, concerned in self._group.follow_up(unfinished, self._clock.now_ms()):
             self._following += 1
             self._link.run(flow, partial(self._followed, concerned))
 

@@ -2,8 +2,9 @@
 
 `applied` is the seq up to which entries have been delivered here (I10). A connection is `syncing` while it fetches
 pages (true: it was hinted at something new) and `live` once a page has reached `applied` (I11; up to which seq that
-was). `tail` remembers what was applied last while anybody is syncing, so that a page read a moment before is completed
-instead of asked again. `removals` counts what may have changed who may read: a page read before that is read again.
+was). `fresh` holds what was applied in this pass and is not handed out yet. `tail` remembers what was applied last
+while anybody is syncing, so that a page read a moment before is completed instead of asked again. `removals` counts
+what may have changed who may read: a page read before that is read again.
 """
 
 from collections import deque
@@ -21,6 +22,10 @@ class Early(NamedTuple):
     entry: bytes
     kind: int
     origin: Channel | None
+
+
+Fresh = tuple[int, bytes, Channel | None]
+"""An entry that has had its turn: seq, entry, and the channel that sent it."""
 
 
 class Page(NamedTuple):
@@ -46,8 +51,8 @@ class Conversation:
     """One conversation as this server sees it."""
 
     __slots__ = (
-        "applied", "early", "generation", "held", "id", "idle_since", "incarnation", "live", "members", "others",
-        "prefix", "reading", "removals", "suspended", "syncing", "tail", "waiting",
+        "applied", "early", "fresh", "generation", "held", "id", "idle_since", "incarnation", "live", "members",
+        "others", "prefix", "reading", "removals", "suspended", "syncing", "tail", "waiting",
     )  # fmt: skip
 
     def __init__(self, conversation: str) -> None:
@@ -65,6 +70,7 @@ class Conversation:
         self.syncing: dict[Channel, bool] = {}
         self.waiting: list[tuple[Channel, Cursor]] = []
         self.early: dict[int, Early] | None = None
+        self.fresh: list[Fresh] | None = None
         self.tail: deque[tuple[int, bytes]] | None = None
         self.reading = False
         self.idle_since = 0.0

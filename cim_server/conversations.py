@@ -79,8 +79,9 @@ class Conversations:
         """The connection wants hints only, until it asks again."""
         conversation = self._all.get(conversation_id)
         if conversation is not None and channel in conversation.live:
-            del conversation.live[channel]
-            conversation.syncing[channel] = False
+            self._delivery.hand_out(conversation)
+            if conversation.live.pop(channel, None) is not None:  # else that was the end of the connection
+                conversation.syncing[channel] = False
 
     def leave(self, channel: Channel, conversation_ids: Iterable[str]) -> None:
         """The connection is gone."""
@@ -167,6 +168,7 @@ class Conversations:
         """Hand a SIGNAL to everyone live here, except the user it is about."""
         conversation = self._all.get(conversation_id)
         if conversation is not None:
+            self._delivery.hand_out(conversation)
             for channel in list(conversation.live):  # whoever takes no more is gone as it is written to
                 if not channel.connection.legacy and channel.session.user != user:
                     channel.enqueue(frame)
@@ -185,6 +187,7 @@ class Conversations:
         self._go_back(conversation, *outcome)
 
     def _go_back(self, conversation: Conversation, seq: int, incarnation: int) -> None:
+        self._delivery.hand_out(conversation)
         conversation.applied, conversation.incarnation = seq, incarnation
         conversation.early, conversation.tail = None, None
         conversation.removals += 1
@@ -212,6 +215,7 @@ class Conversations:
             self._go_back(conversation, common, taken.incarnation)
         elif common is not None:
             conversation.incarnation = taken.incarnation
+            self._delivery.hand_out(conversation)
             for channel in list(conversation.live):
                 channel.door.page(channel, conversation, Page(conversation.applied, conversation.applied, True))
         waiting, conversation.waiting = conversation.waiting, []

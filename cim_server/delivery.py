@@ -3,6 +3,10 @@
 Entries come from the own commits, from the push stream and from the log, in any order; `take` lets them through one
 by one. A gap is given a moment to close by itself, then the log is read. An entry that takes somebody out ends that
 user's live connections at that very point (I20).
+
+What has its turn is gathered until the pass writes (`fresh`): a conversation's new entries become one PUSH frame, made
+once and put into the outbox of each who is live. Whoever looks at who is live, or says up to where they have been
+served, hands out what was gathered before.
 """
 
 from collections.abc import Callable
@@ -13,16 +17,20 @@ from cim_common.store import members, pages
 from cim_common.store.pages import LogPage
 from cim_common.wire import codec
 from cim_common.wire.kinds import REMOVALS, Kind
+from cim_common.wire.limits import MAX_PAGE_BYTES
 from cim_common.wire.messages import Head
 from cim_server.answers import RETRY_MS
 from cim_server.channel import Channel
-from cim_server.conversation import Conversation, Early, Page
+from cim_server.conversation import Conversation, Early, Fresh, Page
 from cim_server.pump import Pump
 from cim_server.redis_link import RedisLink
 from cim_server.syncing import Syncing
 
 GAP_S = 0.05
 """How long an entry waits for the one before it until the log is read (I10)."""
+
+MAX_FRESH = 64
+"""Entries of one conversation gathered in a pass; then they are handed out, and the next are gathered."""
 
 MAX_EARLY = 1_000
 """Entries of one conversation held behind a gap; beyond that they are left to the log."""
@@ -39,10 +47,12 @@ class Delivery:
         self._link = link
         self._syncing = syncing
         self._legacy = deliver_legacy
+        self._due: list[Conversation] = []
+        pump.before_writes(self._hand_out_all)
 
     def take(self, conversation: Conversation, seq: int, entry: bytes, kind: int, origin: Channel | None) -> None:
         """Deliver an entry here, in its turn (I10). An empty entry is only known to exist."""
-        if conversation.held and not conversation.early and seq == conversation.applied + 1 and entry:
+        if seq == conversation.applied + 1 and entry and conversation.held and not conversation.early:
             self._deliver(conversation, seq, entry, kind, origin)
             return
         if conversation.held and seq <= conversation.applied:
@@ -104,6 +114,7 @@ class Delivery:
 
     def _passed_over(self, conversation: Conversation, head: int) -> None:
         """Retention was faster than we: who may read on is for the store to say, and what is gone too (I20, I23)."""
+        self.hand_out(conversation)
         conversation.removals += 1
         if conversation.tail is not None:
             conversation.tail.clear()
@@ -115,19 +126,48 @@ class Delivery:
         conversation.applied = seq
         if conversation.tail is not None:
             conversation.tail.append((seq, entry))
-        if conversation.live:
-            frame = codec.push_frame(conversation.prefix, (entry,))
-            for channel, sent in list(conversation.live.items()):
-                if seq <= sent or channel is origin:
-                    continue
-                if channel.connection.legacy:
-                    self._legacy(channel, conversation.id, seq, entry)
-                else:
-                    channel.enqueue(frame)
+        fresh = conversation.fresh
+        if fresh is None:
+            conversation.fresh = [(seq, entry, origin)]
+            self._due.append(conversation)
+        else:
+            fresh.append((seq, entry, origin))
         if kind:
+            self.hand_out(conversation)
             self._take_note(conversation, seq, kind, entry)
+        elif fresh is not None and len(fresh) >= MAX_FRESH:
+            self.hand_out(conversation)
         if conversation.syncing:
             self._hint(conversation)
+
+    def _hand_out_all(self) -> None:
+        due, self._due = self._due, []
+        for conversation in due:
+            self.hand_out(conversation)
+
+    def hand_out(self, conversation: Conversation) -> None:
+        """Put what was gathered into the outboxes of those live, each entry once, except where it came from."""
+        fresh, conversation.fresh = conversation.fresh, None
+        if fresh is None or not conversation.live:
+            return
+        first, _, origin = fresh[0]
+        origins = {origin} if len(fresh) == 1 else {origin for _, _, origin in fresh}
+        frame = b""
+        for channel, sent in list(conversation.live.items()):
+            if sent >= first or channel in origins or channel.connection.legacy:
+                self._hand_out_some(conversation, channel, sent, fresh)
+            else:
+                frame = frame or _frame(conversation, [entry for _, entry, _ in fresh])
+                channel.enqueue(frame)
+
+    def _hand_out_some(self, conversation: Conversation, channel: Channel, sent: int, fresh: list[Fresh]) -> None:
+        """The same to one that has some of it, or takes one entry at a time."""
+        mine = [(seq, entry) for seq, entry, origin in fresh if seq > sent and origin is not channel]
+        if channel.connection.legacy:
+            for seq, entry in mine:
+                self._legacy(channel, conversation.id, seq, entry)
+        elif mine:
+            channel.enqueue(_frame(conversation, [entry for _, entry in mine]))
 
     def _take_note(self, conversation: Conversation, seq: int, kind: int, entry: bytes) -> None:
         """What an entry changes here: who may read on (I20), and how many take part."""
@@ -154,3 +194,10 @@ class Delivery:
                 frame = frame or codec.encode(Head(conversation.id, conversation.applied))
                 conversation.syncing[channel] = True  # before the write, which may be the end of the connection
                 channel.enqueue(frame)
+
+
+def _frame(conversation: Conversation, entries: list[bytes]) -> bytes:
+    """One PUSH frame; several where one would be longer than a peer takes."""
+    if len(entries) == 1 or sum(map(len, entries)) <= MAX_PAGE_BYTES:
+        return codec.push_frame(conversation.prefix, entries)
+    return b"".join([codec.push_frame(conversation.prefix, (entry,)) for entry in entries])

@@ -54,6 +54,7 @@ class Pump:
         self._epoll = select.epoll()
         self._pollables: dict[int, Pollable] = {}
         self._ends: list[Callable[[], None]] = []
+        self._before_writes: list[Callable[[], None]] = []
         self._dirty: deque[Flushable] = deque()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._epoll.register(self._wake_fd, READ)
@@ -92,8 +93,14 @@ class Pump:
         """Have `item.flush` called at the end of this pass, or of one soon after."""
         self._dirty.append(item)
 
+    def before_writes(self, callback: Callable[[], None]) -> None:
+        """Have something called each time before connections are written to."""
+        self._before_writes.append(callback)
+
     def flush(self) -> None:
         """Write what there is to write now, to a bounded number of connections."""
+        for gathered in self._before_writes:
+            gathered()
         for _ in range(min(len(self._dirty), MAX_FLUSHES)):
             self._dirty.popleft().flush()
 
@@ -128,7 +135,6 @@ class Pump:
         self.timers.run(now)
         for end in self._ends:
             end()
-        busy = bool(events or self._dirty)
         self.flush()
         if self._dirty:
             self.wake()
@@ -137,7 +143,7 @@ class Pump:
         self.busy_s += took
         if took > SLOW_S[0]:
             self._note_slow(took)
-        return busy
+        return bool(events)
 
     def _note_slow(self, took: float) -> None:
         self.longest_pass_s = max(self.longest_pass_s, took)

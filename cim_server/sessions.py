@@ -30,6 +30,9 @@ MAX_CONVERSATIONS = 10_000
 """Conversations one connection may sync: a bound, far above what a person has."""
 
 
+_STORED = Status.STORED
+
+
 class Session:
     """A logged-in connection: who it is, what it syncs, what it was not answered yet.
 
@@ -87,14 +90,15 @@ class Session:
 
     def settled(self, append: Append) -> None:
         """Answer a send (design: ACK, NACK, RETRY, UNRESOLVED; I7)."""
-        waiting = self.unanswered
+        waiting, conversation = self.unanswered, append.conversation
         if waiting is not None:
-            left = waiting.get(append.conversation, 1) - 1
+            left = waiting.get(conversation, 1) - 1
             if left > 0:
-                waiting[append.conversation] = left
+                waiting[conversation] = left
             else:
-                waiting.pop(append.conversation, None)
-        self.channel.enqueue(answer(append))
+                waiting.pop(conversation, None)
+        stored = append.status is _STORED
+        self.channel.enqueue(codec.ack_frame(append.n, append.seq) if stored else answer(append))
 
 
 def answer(append: Append) -> bytes:

@@ -12,10 +12,10 @@ is returned as work for the driver: flows it runs before it settles the appends 
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from cim_common import ids
-from cim_common.accept import Append, ConversationKeys, Owner, Rates, Status, pack, settle
+from cim_common.accept import Append, ConversationKeys, Rates, Status, pack, settle
 from cim_common.store import conversations, interest, push, resp
 from cim_common.store.flow import Flow, StoreError, StoreUnavailable
 from cim_common.wire.codec import entry_bytes
@@ -39,14 +39,8 @@ MAX_REMEMBERED = 50_000
 """Conversations whose encoded keys and interest are remembered; beyond that all are forgotten and asked again."""
 
 
-class Applied(NamedTuple):
-    """A new entry, for whoever delivers it locally; `owner` is who sent it."""
-
-    conversation: str
-    seq: int
-    entry: bytes
-    owner: Owner
-    kind: int
+_STORED, _CREATE = Status.STORED, Status.CREATE
+"""To look a member of an enumeration up costs as much as an addition of bytes; this is done for each message."""
 
 
 class GroupCommit:
@@ -177,21 +171,23 @@ class GroupCommit:
             known = self._known[conversation] = ConversationKeys(conversation)
         return known
 
-    def complete(self, replies: Any) -> tuple[list[Append], list[Applied]]:
-        """Take the reply of the batch in flight: its appends, each with its outcome, and the new entries."""
+    def complete(self, replies: Any) -> tuple[list[Append], list[tuple[Append, bytes]]]:
+        """Take the reply of the batch in flight: its appends, each with its outcome, and the new ones' entries."""
         batch, self._batch = self._batch, []
-        appends: list[Append] = []
-        applied: list[Applied] = []
+        stored: list[tuple[Append, bytes]] = []
         for (append, known), reply in zip(batch, replies, strict=True):
-            settle(append, known, reply)
-            appends.append(append)
-            if append.status is Status.STORED:
-                entry = entry_bytes(append.meta, append.content, append.seq)
-                applied.append(Applied(append.conversation, append.seq, entry, append.owner, append.kind))
-                if known.servers:
-                    self._ring(append, known, entry)
-        self.appended += len(applied)
-        return appends, applied
+            if type(reply) is int:
+                append.status, append.seq = _STORED, reply
+            else:
+                settle(append, known, reply)
+                if append.status is not _STORED:
+                    continue
+            entry = entry_bytes(append.meta, append.content, append.seq)
+            stored.append((append, entry))
+            if known.servers:
+                self._ring(append, known, entry)
+        self.appended += len(stored)
+        return [append for append, _ in batch], stored
 
     def _ring(self, append: Append, known: ConversationKeys, entry: bytes) -> None:
         encoded = None
@@ -231,8 +227,8 @@ class GroupCommit:
         """
         work: dict[tuple[str, bool], list[Append]] = {}
         for append in appends:
-            if append.status is Status.CREATE or append.todo:
-                work.setdefault((append.conversation, append.status is Status.CREATE), []).append(append)
+            if append.todo or append.status is _CREATE:
+                work.setdefault((append.conversation, append.status is _CREATE), []).append(append)
         flows: list[tuple[Flow[Any], list[Append]]] = []
         for (conversation, create), concerned in work.items():
             flows.append((_open(conversation, now_ms, self._start) if create else _finish(conversation), concerned))

@@ -24,12 +24,17 @@ STREAM_TTL_S = 30
 
 def ring(prefix: bytes, seq: int, entry: bytes, kind: int = 0) -> bytes:
     """One `rings` field of a Doorbell; `prefix` is the encoded conversation field."""
-    body = b"%b\x10%b" % (prefix, varint(seq))
-    if kind:
-        body = b"%b\x20%b" % (body, varint(kind))
-    if len(entry) <= MAX_RING_ENTRY_BYTES:
-        body = b"%b\x1a%b%b" % (body, varint(len(entry)), entry)
-    return b"\x0a%b%b" % (varint(len(body)), body)
+    at = varint(seq)
+    if kind or len(entry) > MAX_RING_ENTRY_BYTES:
+        body = b"%b\x10%b" % (prefix, at)
+        if kind:
+            body = b"%b\x20%b" % (body, varint(kind))
+        if len(entry) <= MAX_RING_ENTRY_BYTES:
+            body = b"%b\x1a%b%b" % (body, varint(len(entry)), entry)
+        return b"\x0a%b%b" % (varint(len(body)), body)
+    size = varint(len(entry))
+    length = len(prefix) + 2 + len(at) + len(size) + len(entry)
+    return b"\x0a%b%b\x10%b\x1a%b%b" % (varint(length), prefix, at, size, entry)
 
 
 def doorbells(rings: list[bytes]) -> list[bytes]:

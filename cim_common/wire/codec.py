@@ -105,8 +105,8 @@ _PAGE = _body_tag(pb.PAGE)
 
 
 def ack_frame(n: int, seq: int) -> bytes:
-    body = b"\x08%b\x10%b" % (varint(n), varint(seq))
-    return _ACK_HEADS[len(body)] + body
+    n_bytes, seq_bytes = varint(n), varint(seq)
+    return b"%b\x08%b\x10%b" % (_ACK_HEADS[len(n_bytes) + len(seq_bytes) + 2], n_bytes, seq_bytes)
 
 
 def nack_frame(n: int, code: int, message: str, seq: int = 0) -> bytes:
@@ -130,11 +130,14 @@ def conversation_prefix(conversation: str) -> bytes:
 def push_frame(prefix: bytes, entries: Sequence[bytes]) -> bytes:
     """A PUSH frame from encoded entries; the same for every recipient."""
     if len(entries) == 1:
-        body = b"%b\x12%b%b" % (prefix, varint(len(entries[0])), entries[0])
-    else:
-        body = prefix + b"".join([b"\x12%b%b" % (varint(len(entry)), entry) for entry in entries])
-    length = varint(len(body))
-    return b"%b%b%b%b" % (varint(len(_PUSH) + len(length) + len(body)), _PUSH, length, body)
+        entry = entries[0]
+        size = varint(len(entry))
+        length = len(prefix) + 1 + len(size) + len(entry)
+        head = varint(length)
+        return b"%b%b%b%b\x12%b%b" % (varint(len(_PUSH) + len(head) + length), _PUSH, head, prefix, size, entry)
+    body = prefix + b"".join([b"\x12%b%b" % (varint(len(entry)), entry) for entry in entries])
+    head = varint(len(body))
+    return b"%b%b%b%b" % (varint(len(_PUSH) + len(head) + len(body)), _PUSH, head, body)
 
 
 def page_frame(

@@ -33,9 +33,14 @@ NEED_DATA = _Need.DATA
 
 
 class Connection:
-    """The protocol state of one connection. Keeps at most one incomplete frame."""
+    """The protocol state of one connection. Keeps at most one incomplete frame.
 
-    __slots__ = ("_buffer", "_deaf", "_eof", "_limits", "_max_bytes", "_receivable", "_role", "_start", "_state")
+    `legacy`: the peer is a legacy client, who must not be sent a CLOSE.
+    """
+
+    __slots__ = (
+        "_buffer", "_deaf", "_eof", "_limits", "_max_bytes", "_receivable", "_role", "_start", "_state", "legacy",
+    )  # fmt: skip
 
     def __init__(self, role: Role, limits: Limits) -> None:
         self._role = role
@@ -49,6 +54,7 @@ class Connection:
     def _enter(self, state: State) -> None:
         """What a frame has to pass depends on the state alone: looked up here, not for each frame."""
         self._state = state
+        self.legacy = state is State.LEGACY
         server = self._role is Role.SERVER
         self._receivable = (FROM_CLIENT if server else FROM_SERVER)[state]
         stranger = server and state is not State.LOGGED_IN
@@ -57,11 +63,6 @@ class Connection:
     @property
     def state(self) -> State:
         return self._state
-
-    @property
-    def legacy(self) -> bool:
-        """Whether the peer is a legacy client, who must not be sent a CLOSE."""
-        return self._state is State.LEGACY
 
     @property
     def buffered(self) -> int:

@@ -2,7 +2,10 @@
 
 from cim_common.wire.codes import Code
 
-_ONE_BYTE = [bytes((value,)) for value in range(128)]
+_SMALL = [bytes((value,)) for value in range(128)]
+_SMALL += [bytes((value & 127 | 128, value >> 7)) for value in range(128, 2_048)]
+"""Varints ready made: the lengths of nearly all frames and entries, and the seqs of most conversations."""
+
 MAX_LENGTH_BYTES = 5
 """A varint32 has at most five bytes; a longer one is an attack or another protocol."""
 
@@ -19,8 +22,8 @@ class PeerProtocolError(Exception):
 
 def varint(value: int) -> bytes:
     """An unsigned base-128 varint (protobuf encoding, "Base 128 Varints")."""
-    if value < 128:
-        return _ONE_BYTE[value]
+    if value < 2_048:
+        return _SMALL[value]
     if value < 16_384:
         return bytes((value & 127 | 128, value >> 7))
     if value < 2_097_152:

@@ -1,6 +1,6 @@
 """Order and delivery on one server (I9 to I12), with a scripted store."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -11,9 +11,10 @@ from cim_common.wire import NEED_DATA, Connection, Limits, Role, codec
 from cim_common.wire import messages as m
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
+from cim_common.wire.limits import MAX_TEXT_BYTES
 from cim_server.conversation import Page
 from cim_server.conversations import LINGER_S, Conversations
-from cim_server.delivery import GAP_S
+from cim_server.delivery import GAP_S, MAX_FRESH
 from cim_server.pump import Pump
 
 
@@ -24,7 +25,8 @@ def entry(seq: int) -> bytes:
 class Link:
     """Keeps the flows it was given; the test answers them."""
 
-    def __init__(self) -> None:
+    def __init__(self, pump: Pump) -> None:
+        self.pump = pump
         self.asked: list[tuple[str, Callable[[Any], None]]] = []
         self.start = 1
         self.up = True
@@ -38,6 +40,7 @@ class Link:
         found, done = self.asked.pop(0)
         assert found == name
         done(outcome)
+        self.pump.flush()
 
 
 class Peer:
@@ -76,7 +79,7 @@ class Peer:
 class World:
     def __init__(self, pump: Pump) -> None:
         self.pump = pump
-        self.link = Link()
+        self.link = Link(pump)
         self.all = Conversations(pump, self.link, "s1:e1", lambda *a: None)  # type: ignore[arg-type]
 
     def live(self, head: int = 0) -> Peer:
@@ -91,6 +94,7 @@ class World:
     def apply(self, *seqs: int, origin: Any = None) -> None:
         for seq in seqs:
             self.all.apply("lobby", seq, entry(seq), 0, origin)
+        self.pump.flush()
 
     def pass_time(self, seconds: float) -> None:
         self.pump.timers.run(self.pump.now + seconds)
@@ -138,6 +142,7 @@ def test_a_gap_that_stays_is_read_from_the_log(world: World) -> None:
 def test_an_entry_too_long_for_a_doorbell_is_read_at_once(world: World) -> None:
     peer = world.live()
     world.all.apply("lobby", 1, b"")
+    world.pump.flush()
     world.apply(2)
     world.pass_time(0.001)
     world.link.answer("page_up", page(2, 1, 2))
@@ -256,6 +261,7 @@ def test_who_is_kicked_gets_the_kick_and_nothing_after_it(world: World) -> None:
     in_group(world, other, 3, False)
     world.all.apply(GROUP, 5, entry(5))
     world.all.apply(GROUP, 4, state_entry(4, Kind.KICKED, 6, 5), Kind.KICKED)
+    world.pump.flush()
     assert kicked.seqs == [4]
     assert other.seqs == [4, 5]
 
@@ -268,9 +274,11 @@ def test_who_has_come_back_before_his_kick_is_known_here_reads_on(world: World) 
     world.link.answer("_page_above", page(8, 4, 7, 8))
     assert peer.pages == [(8, True, [4, 7, 8])]
     world.all.apply(GROUP, 4, state_entry(4, Kind.KICKED, 6, 5), Kind.KICKED)
+    world.pump.flush()
     for seq in (5, 6, 8, 9):
         world.all.apply(GROUP, seq, entry(seq))
     world.all.apply(GROUP, 7, state_entry(7, Kind.JOINED, 6, 5), Kind.JOINED)
+    world.pump.flush()
     assert peer.seqs == [9]
 
 
@@ -281,12 +289,14 @@ def test_a_page_read_before_a_kick_is_read_again(world: World) -> None:
     world.all.sync(kicked, GROUP, 2)  # type: ignore[arg-type]
     world.all.apply(GROUP, 4, state_entry(4, Kind.LEFT, 5), Kind.LEFT)
     world.all.apply(GROUP, 5, entry(5))
+    world.pump.flush()
     world.link.answer("_page_above", page(3, 3))
     assert kicked.pages == []
     world.link.answer("count", 1)
     world.link.answer("_page_above", page(5, 3, 4)._replace(role="left", more=False, end=4))
     assert kicked.answers == [Page(4, 5, False, [(3, entry(3)), (4, entry(4))], (), False, True)]
     world.all.apply(GROUP, 6, entry(6))
+    world.pump.flush()
     assert kicked.seqs == []
 
 
@@ -296,6 +306,7 @@ def test_how_many_take_part_is_asked_and_not_counted(world: World) -> None:
     assert conversation is not None
     conversation.members = 900
     world.all.apply(GROUP, 4, state_entry(4, Kind.BANNED, 6, *range(1_000, 1_200)), Kind.BANNED)
+    world.pump.flush()
     assert conversation.members == 900
     world.link.answer("count", 899)
     assert conversation.members == 899
@@ -397,3 +408,81 @@ def test_a_connection_that_ends_by_a_new_incarnation_ends_nobody_elses(world: Wo
     assert first.pages[-1] == last.pages[-1] == (4, True, [])
     assert len(first.pages) == len(last.pages) == 2
     assert not world.all.takes_part(full, "lobby")  # type: ignore[arg-type]
+
+
+# -- what a pass gathers ------------------------------------------------------------------------------
+
+
+def frames_made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many entries stood in each PUSH frame that was made."""
+    made: list[int] = []
+    push_frame = codec.push_frame
+
+    def counting(prefix: bytes, entries: Sequence[bytes]) -> bytes:
+        made.append(len(entries))
+        return push_frame(prefix, entries)
+
+    monkeypatch.setattr(codec, "push_frame", counting)
+    return made
+
+
+def test_a_pass_makes_one_frame_of_its_entries_for_all(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    peers = [world.live() for _ in range(50)]
+    made = frames_made(monkeypatch)
+    world.apply(1)
+    world.apply(2, 3, 4)
+    assert made == [1, 3]
+    assert {tuple(peer.seqs) for peer in peers} == {(1, 2, 3, 4)}
+    assert {sum(isinstance(event, m.Push) for event in peer.got) for peer in peers} == {2}
+
+
+def test_a_sender_gets_what_others_wrote_in_the_same_pass(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    sender, others = world.live(), [world.live() for _ in range(3)]
+    made = frames_made(monkeypatch)
+    for seq, origin in ((1, sender), (2, None), (3, sender)):
+        world.all.apply("lobby", seq, entry(seq), 0, origin)  # type: ignore[arg-type]
+    world.pump.flush()
+    assert sender.seqs == [2]
+    assert [peer.seqs for peer in others] == [[1, 2, 3]] * 3
+    assert sorted(made) == [1, 3]
+
+
+def test_who_goes_live_in_the_same_pass_has_it_from_the_page(world: World) -> None:
+    world.live()
+    world.all.apply("lobby", 1, entry(1))
+    late = Peer()
+    world.all.sync(late, "lobby", 1)  # type: ignore[arg-type]
+    world.all.apply("lobby", 2, entry(2))
+    world.pump.flush()
+    assert late.pages == [(1, True, [])]
+    assert late.seqs == [2]
+
+
+def test_no_frame_is_longer_than_a_peer_takes(world: World) -> None:
+    peer = world.live()
+    text = "x" * MAX_TEXT_BYTES
+    for seq in range(1, 11):
+        meta, content = codec.entry_meta(1, "a", "d", seq, 1), codec.entry_content(text)
+        world.all.apply("lobby", seq, codec.entry_bytes(meta, content, seq))
+    world.pump.flush()
+    assert peer.seqs == list(range(1, 11))
+
+
+def test_what_one_pass_gathers_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    peer = world.live()
+    made = frames_made(monkeypatch)
+    world.apply(*range(1, 3 * MAX_FRESH + 2))
+    assert made == [MAX_FRESH, MAX_FRESH, MAX_FRESH, 1]
+    assert peer.seqs == list(range(1, 3 * MAX_FRESH + 2))
+
+
+@pytest.mark.invariant("I22")
+def test_what_was_gathered_goes_out_before_the_log_goes_back(world: World) -> None:
+    peer = world.live(9)
+    conversation = world.all.get("lobby")
+    assert conversation is not None
+    world.all.rewind(conversation, 6)
+    world.all.apply("lobby", 10, entry(10))
+    world.link.answer("rewind", (6, 8))
+    assert peer.seqs == [10]
+    assert peer.pages[-1] == (6, False, [])
