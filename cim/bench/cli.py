@@ -16,6 +16,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 WRONG = 1
 INTERRUPTED = 130
 
+REPORT = "cim.bench.report"
+"""Where click keeps the page's path for `_show`: no benchmark needs to know of it."""
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def bench() -> None:
@@ -64,8 +67,12 @@ output = _options(
     click.option(
         "--json", "json_file", type=click.Path(dir_okay=False), metavar="FILE", help="Write the record there."
     ),
+    click.option(
+        "--report", type=click.Path(dir_okay=False), metavar="FILE.html", expose_value=False,
+        callback=lambda ctx, param, path: ctx.meta.update({REPORT: path}), help="Write a page with plots there.",
+    ),
     click.option("--label", default="", help="A name for this run, for tables and comparisons."),
-)
+)  # fmt: skip
 """Where the result goes."""
 
 
@@ -108,9 +115,15 @@ def finished(result: "Result", json_file: str | None) -> None:
 
 
 def _show(result: "Result") -> None:
-    from cim.bench import results
+    """On the terminal, and as a page where one is asked for."""
+    from cim.bench import table
 
-    click.echo(results.to_json(result))
+    click.echo(table.table([result]))
+    report = click.get_current_context().meta.get(REPORT)
+    if report is not None:
+        from cim.bench import page, results
+
+        results.write_text(Path(report), page.page([result]))
 
 
 def progress(text: str) -> None:

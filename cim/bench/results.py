@@ -43,7 +43,7 @@ class Machine:
             origin.cpu(),
             len(os.sched_getaffinity(0)),
             os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
-            f"{platform.system()} {platform.release()}",
+            f"{platform.system()} {platform.release().partition('-')[0]}",
             f"{platform.python_implementation()} {platform.python_version()}",
             engine,
         )
