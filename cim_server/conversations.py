@@ -176,15 +176,23 @@ class Conversations:
     # -- a store that went back ------------------------------------------------------------------------
 
     def rewind(self, conversation: Conversation, head: int) -> None:
-        """The log is shorter than what was delivered: an older store was restored. Say so to everyone (I22)."""
-        log.warning("log_went_back", conversation=conversation.id, applied=conversation.applied, head=head)
-        flow = incarnations.rewind(conversation.id, conversation.incarnation, conversation.applied)
-        self._link.run(flow, lambda outcome: self._rewound(conversation, outcome))
+        """The log looks shorter than what was delivered: when it is, an older store was restored (I22)."""
+        known = conversation.incarnation
+        flow = incarnations.rewind(conversation.id, known, conversation.applied)
+        self._link.run(flow, lambda outcome: self._rewound(conversation, known, outcome))
 
-    def _rewound(self, conversation: Conversation, outcome: Any) -> None:
-        if not isinstance(outcome, tuple) or conversation.applied <= outcome[0] or conversation.suspended:
+    def _rewound(self, conversation: Conversation, known: int, outcome: Any) -> None:
+        """Say so to everyone, unless it is the log that was known.
+
+        In that case the head that comes here tells nothing: more may have been appended and delivered since it was read.
+        """
+        if not isinstance(outcome, tuple) or conversation.suspended:
             return
-        self._go_back(conversation, *outcome)
+        head, incarnation = outcome
+        if incarnation == known or conversation.applied <= head:
+            return
+        log.warning("log_went_back", conversation=conversation.id, applied=conversation.applied, head=head)
+        self._go_back(conversation, head, incarnation)
 
     def _go_back(self, conversation: Conversation, seq: int, incarnation: int) -> None:
         self._delivery.hand_out(conversation)

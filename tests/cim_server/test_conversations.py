@@ -340,6 +340,18 @@ def test_a_log_that_went_back_is_told_to_everyone(world: World) -> None:
     assert peer.seqs == [8]
 
 
+@pytest.mark.invariant("I22")
+def test_a_head_read_before_more_was_delivered_sets_nobody_back(world: World) -> None:
+    """The store found the log whole; what was appended since came here before its answer."""
+    peer = world.live(9)
+    conversation = world.all.get("lobby")
+    assert conversation is not None
+    world.all.rewind(conversation, 8)
+    world.apply(10)
+    world.link.answer("rewind", (9, conversation.incarnation))
+    assert (conversation.applied, peer.seqs, peer.answers[-1].rewound) == (10, [10], False)
+
+
 def test_who_is_passed_over_by_retention_is_synced_anew(world: World) -> None:
     peer, syncing = world.live(), Peer(2)
     world.all.sync(syncing, "lobby", 0)  # type: ignore[arg-type]

@@ -122,6 +122,7 @@ class Fleet:
             report.lateness.add(answer["lateness"])
             report.unsent += answer["unsent"]
             report.verdict.stray += answer["stray"]
+            report.verdict.examples += answer["wonders"]
             self._count(answer["reasons"])
         report.verdict.reasons = self.reasons
         return report

@@ -34,6 +34,8 @@ PING_ROUNDS = 32
 LOOK_S = 0.02
 """How often the end of a phase is looked for."""
 
+WONDERS = 5
+
 MAX_BACKLOG = 100_000
 """Messages due and not sent: the load is far above what the cluster takes, and more would only cost memory."""
 
@@ -57,6 +59,7 @@ class Load:
         self._announced = False
         self._reasons: Counter[str] = Counter()
         self._stray = 0
+        self._wonders: list[str] = []
         self._ended = False
         self.sent = self.acked = self.delivered = 0
         self.in_flight = 0
@@ -93,6 +96,11 @@ class Load:
 
     def strayed(self) -> None:
         self._stray += 1
+
+    def wonder(self, what: str) -> None:
+        """Something that should not have come as it did; the first few are told."""
+        if len(self._wonders) < WONDERS:
+            self._wonders.append(what)
 
     def now_live(self) -> None:
         self._live += 1
@@ -298,6 +306,6 @@ class Load:
                 for peer in self.peers
                 if peer.hears
             },
-            "unsettled": unsettled, "reasons": dict(self._reasons), "stray": self._stray, "unsent": self._unsent,
+            "unsettled": unsettled, "reasons": dict(self._reasons), "stray": self._stray, "wonders": self._wonders, "unsent": self._unsent,
             "ack": self._acks.encoded(), "delivery": self._deliveries.encoded(), "lateness": self._lateness.encoded(),
         })  # fmt: skip

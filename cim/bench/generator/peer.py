@@ -278,9 +278,9 @@ class Peer:
 
     def entered(self, entry: m.Entry, now: int = 0) -> None:
         """One entry of the log, pushed or read from a page."""
-        raw = frames.raw_of(entry.seq)
-        behind = raw <= self.seen
-        self.seen = max(raw, self.seen)
+        raw, before = frames.raw_of(entry.seq), self.seen
+        behind = raw <= before
+        self.seen = max(raw, before)
         found = frames.read_text(entry.text) if entry.kind == 0 else None
         if found is None:
             if entry.kind == 0:
@@ -301,6 +301,11 @@ class Peer:
                 arrivals.out_of_order += 1
             if now:
                 self._load.deliveries_us.append(now - sent_us)
+        if behind or arrivals.duplicates > duplicates or arrivals.out_of_order > late:
+            self._load.wonder(
+                f"to {self.member.slot}: message {number} of {int(sender)} at seq {entry.seq} after seq"
+                f" {frames.seq_of(before)}, when {arrivals.next} was expected next"
+            )
 
     def _other(self, frame: bytes, now: int) -> None:
         """A frame of any command, by the sans-IO core."""
@@ -371,6 +376,8 @@ class Peer:
         self._send(m.Sync(self.member.conversation, max(cursor, self.member.cursor), 0))
 
     def _page(self, page: m.Page) -> None:
+        if page.rewound:
+            self._load.failed("a page said that the log went back")
         for entry in page.entries:
             self.entered(entry)
         self.seen = max(self.seen, frames.raw_of(page.end))
