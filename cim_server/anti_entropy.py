@@ -126,4 +126,4 @@ class AntiEntropy:
         for name, head in zip(names, heads, strict=True):
             conversation = self._conversations.get(name)
             if conversation is not None and conversation.held and conversation.applied > head:
-                self._conversations.rewind(conversation, head)
+                self._conversations.rewind(conversation)

@@ -175,7 +175,7 @@ class Conversations:
 
     # -- a store that went back ------------------------------------------------------------------------
 
-    def rewind(self, conversation: Conversation, head: int) -> None:
+    def rewind(self, conversation: Conversation) -> None:
         """The log looks shorter than what was delivered: when it is, an older store was restored (I22)."""
         known = conversation.incarnation
         flow = incarnations.rewind(conversation.id, known, conversation.applied)
@@ -184,7 +184,7 @@ class Conversations:
     def _rewound(self, conversation: Conversation, known: int, outcome: Any) -> None:
         """Say so to everyone, unless it is the log that was known.
 
-        In that case the head that comes here tells nothing: more may have been appended and delivered since it was read.
+        The head that comes then tells nothing: more may have been appended, and delivered, since it was read.
         """
         if not isinstance(outcome, tuple) or conversation.suspended:
             return

@@ -329,7 +329,7 @@ def test_a_log_that_went_back_is_told_to_everyone(world: World) -> None:
     peer = world.live(9)
     conversation = world.all.get("lobby")
     assert conversation is not None
-    world.all.rewind(conversation, 6)
+    world.all.rewind(conversation)
     world.link.answer("rewind", (6, 8))
     assert peer.answers[-1] == Page(6, 6, False, rewound=True)
     world.apply(7)
@@ -346,7 +346,7 @@ def test_a_head_read_before_more_was_delivered_sets_nobody_back(world: World) ->
     peer = world.live(9)
     conversation = world.all.get("lobby")
     assert conversation is not None
-    world.all.rewind(conversation, 8)
+    world.all.rewind(conversation)
     world.apply(10)
     world.link.answer("rewind", (9, conversation.incarnation))
     assert (conversation.applied, peer.seqs, peer.answers[-1].rewound) == (10, [10], False)
@@ -493,7 +493,7 @@ def test_what_was_gathered_goes_out_before_the_log_goes_back(world: World) -> No
     peer = world.live(9)
     conversation = world.all.get("lobby")
     assert conversation is not None
-    world.all.rewind(conversation, 6)
+    world.all.rewind(conversation)
     world.all.apply("lobby", 10, entry(10))
     world.link.answer("rewind", (6, 8))
     assert peer.seqs == [10]

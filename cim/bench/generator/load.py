@@ -306,6 +306,7 @@ class Load:
                 for peer in self.peers
                 if peer.hears
             },
-            "unsettled": unsettled, "reasons": dict(self._reasons), "stray": self._stray, "wonders": self._wonders, "unsent": self._unsent,
+            "unsettled": unsettled, "reasons": dict(self._reasons), "stray": self._stray,
+            "wonders": self._wonders, "unsent": self._unsent,
             "ack": self._acks.encoded(), "delivery": self._deliveries.encoded(), "lateness": self._lateness.encoded(),
         })  # fmt: skip
