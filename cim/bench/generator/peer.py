@@ -1,7 +1,7 @@
 """One connection of the generator: sends numbered texts, and keeps the book of what it gets.
 
 `read` is the hot path: one `recv`, then a loop over the frames in it. An ACK that answers the oldest message in flight
-and a PUSH with one entry of ours, the next of its sender, are read by position; whatever looks otherwise goes to
+and the entries of a PUSH, each the next of its sender, are read by position; whatever looks otherwise goes to
 `_unusual` or `_other`, which know the whole protocol. So what the loop takes for granted is verified by what it
 finds there: the number expected, a rising seq, the n in flight.
 """
@@ -30,8 +30,8 @@ MAX_FRAME_BYTES = Limits().max_frame_bytes
 IN = select.EPOLLIN
 OUT = select.EPOLLOUT
 ACK, PUSH = int(pb.ACK), int(pb.PUSH)
-LONGEST_SEQ = 8
-"""Bytes of a seq below 2^53: after a text there is nothing longer but another entry."""
+SEQ_TAG = 8
+"""Field 1 of an entry, which stands at its end."""
 
 WENT_AWAY = "the server went away"
 
@@ -194,56 +194,29 @@ class Peer:
         now = (time.monotonic_ns() - load.began_ns) // 1000
         if self._rest:
             data = self._rest + data
-        in_flight, hears, mark, text_bytes, seen = self._in_flight, self.hears, self._mark, self._text_bytes, self.seen
-        skip = len(mark)
+        in_flight, acks_us = self._in_flight, load.acks_us
         acks = delivered = position = 0
         end = len(data)
         while position + 2 < end:
             length, begin = data[position], position + 1
             if length > 127:
-                second = data[begin]
-                if second > 127:
-                    self.seen = seen
-                    following = self._odd_length(data, position)
-                    seen = self.seen
-                    if not following:
+                length, begin = length & 127 | data[begin] << 7, begin + 1
+                if length > 16_383:
+                    length, begin = self._long(data, position)
+                    if not begin:
                         break
-                    position = following
-                    continue
-                length, begin = length & 127 | second << 7, begin + 1
             stop = begin + length
             if stop > end:
                 break
             command = data[begin + 1]
             if command == ACK and in_flight and data[begin + 6 : begin + 10] == in_flight[0][0]:
-                load.acks_us.append(now - in_flight.popleft()[1])
+                acks_us.append(now - in_flight.popleft()[1])
                 acks += 1
             elif command == PUSH:
-                at = data.find(mark, begin, stop) + skip
-                tail = at + text_bytes
-                if at >= skip and 0 < stop - tail - 1 <= LONGEST_SEQ and data[tail] == 8:
-                    arrivals = hears.get(data[at : at + 5])
-                    raw = int.from_bytes(data[tail + 1 : stop], "little")
-                    try:
-                        number, sent_us = int(data[at + 5 : at + 14]), int(data[at + 14 : at + 25])
-                    except ValueError:
-                        arrivals = None
-                else:
-                    arrivals = None
-                if arrivals is not None and number == arrivals.next and raw > seen:
-                    arrivals.next, seen = number + 1, raw
-                    delivered += 1
-                    load.deliveries_us.append(now - sent_us)
-                else:
-                    self.seen = seen
-                    self._unusual(data[begin:stop], now)
-                    seen = self.seen
+                delivered += self._pushed(data, begin, stop, now)
             else:
-                self.seen = seen
                 self._other(data[position:stop], now)
-                seen = self.seen
             position = stop
-        self.seen = seen
         if self.lost is None:
             self._rest = data[position:] if position < end else b""
             load.acked += acks
@@ -258,23 +231,54 @@ class Peer:
         while self.backlog and not self.stopped and len(self._in_flight) < self._load.max_in_flight:
             self.say(1, self.backlog.popleft())
 
-    def _odd_length(self, data: bytes, position: int) -> int:
-        """A frame whose length has three bytes or more; where the next one begins, 0 if it is not complete."""
+    def _long(self, data: bytes, position: int) -> tuple[int, int]:
+        """Length and beginning of a frame whose length has three bytes or more; (0, 0) if it is not complete."""
         try:
-            found = read_length(data, position, MAX_FRAME_BYTES)
+            return read_length(data, position, MAX_FRAME_BYTES) or (0, 0)
         except PeerProtocolError as error:
-            self.lose(f"the server sent {error}")
-            return 0
-        if found is None or found[1] + found[0] > len(data):
-            return 0
-        self._other(data[position : found[1] + found[0]], 0)
-        return found[1] + found[0]
+            self.lose(f"the server sent: {error}")
+            return 0, 0
 
-    def _unusual(self, body: bytes, now: int) -> None:
-        """A PUSH that is not one entry, the next of its sender."""
-        push = codec.decode(codec.parse(body))
-        for entry in push.entries:
-            self.entered(entry, now)
+    def _pushed(self, data: bytes, begin: int, stop: int, now: int) -> int:
+        """A PUSH, whose entries are each the next of its sender; how many were. What is not goes to `_unusual`."""
+        mark, text_bytes, deliveries_us = self._mark, self._text_bytes, self._load.deliveries_us
+        before = seen = self.seen
+        taken = 0
+        at = data.find(mark, begin, stop)
+        while at >= 0:
+            at += len(mark)
+            tail = at + text_bytes
+            end = tail + 1
+            if end >= stop or data[tail] != SEQ_TAG:
+                break
+            while data[end] > 127 and end + 1 < stop:
+                end += 1
+            end += 1
+            raw = int.from_bytes(data[tail + 1 : end], "little")
+            arrivals = self.hears.get(data[at : at + 5])
+            try:
+                number, sent_us = int(data[at + 5 : at + 14]), int(data[at + 14 : at + 25])
+            except ValueError:
+                break
+            if arrivals is None or number != arrivals.next or raw <= seen:
+                break
+            arrivals.next, seen = number + 1, raw
+            taken += 1
+            deliveries_us.append(now - sent_us)
+            if end == stop:
+                self.seen = seen
+                return taken
+            at = data.find(mark, end, stop)
+        self.seen = seen
+        self._unusual(data[begin:stop], now, before)
+        return taken
+
+    def _unusual(self, body: bytes, now: int, before: int) -> None:
+        """A PUSH with something else in it. What stands above `before` and was seen has been taken already."""
+        taken = self.seen
+        for entry in codec.decode(codec.parse(body)).entries:
+            if not before < frames.raw_of(entry.seq) <= taken:
+                self.entered(entry, now)
 
     def entered(self, entry: m.Entry, now: int = 0) -> None:
         """One entry of the log, pushed or read from a page."""
