@@ -262,3 +262,77 @@ def sync(
     settings = SyncSettings(count, payload)
     place = (servers, durability, cluster, route)
     measured(lambda target: replace(run(target, settings, progress), label=label), place, json_file)
+
+
+_generators = click.option(
+    "--generators", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that make the load."
+)
+
+
+@bench.command()
+@click.option("--token/--password", default=True, show_default=True, help="How clients prove who they are.")
+@click.option(
+    "--seconds", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Time of each measurement."
+)
+@click.option("--warm-up", type=click.FloatRange(0), default=1.0, show_default=True, help="Seconds before that.")
+@click.option(
+    "--concurrency", type=click.IntRange(1, 10_000),
+    help="Clients that log in at the same time.  [default: 64 at IM servers, 16 at route]",
+)  # fmt: skip
+@click.option(
+    "--accounts", type=click.IntRange(1, 60_000), default=2_000, show_default=True,
+    help="Accounts they take turns with; 64 or 200 at most where each is registered with a password.",
+)  # fmt: skip
+@_generators
+@where
+@output
+def logins(
+    token: bool, seconds: float, warm_up: float, concurrency: int | None, accounts: int, generators: int, servers: int,
+    durability: str, cluster: str | None, route: str | None, json_file: str | None, label: str,
+) -> None:  # fmt: skip
+    """Logins: how many a second, and what each costs.
+
+    With --token clients have their connect token in hand: TCP connection and login at an IM server. After that
+    logins at route with the token of an earlier login are measured. With --password: name and password at route, then
+    an IM server.
+
+    \b
+    Examples:
+      cim bench logins
+      cim bench logins --password --seconds 5
+      cim bench logins --cluster ready.json --json logins.json
+    """
+    from cim.bench.logins import PASSWORD, TOKEN, Settings, run
+
+    settings = Settings(TOKEN if token else PASSWORD, seconds, warm_up, concurrency, accounts, generators, label)
+    place = (servers, durability, cluster, route)
+    measured(lambda target: run(target, settings, progress), place, json_file)
+
+
+@bench.command("route")
+@click.option("--seconds", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Time measured.")
+@click.option("--warm-up", type=click.FloatRange(0), default=1.0, show_default=True, help="Seconds before that.")
+@click.option(
+    "--concurrency", type=click.IntRange(1, 1_000), default=16, show_default=True, help="Requests at the same time."
+)
+@click.option("--senders", type=click.IntRange(2, 10_000), default=64, show_default=True, help="Users who send.")
+@click.option("--payload", type=click.IntRange(25, 16_384), default=100, show_default=True, help="Bytes of a text.")
+@_generators
+@where
+@output
+def route_(
+    seconds: float, warm_up: float, concurrency: int, senders: int, payload: int, generators: int, servers: int,
+    durability: str, cluster: str | None, route: str | None, json_file: str | None, label: str,
+) -> None:  # fmt: skip
+    """Messages sent over HTTP, with an Idempotency-Key each; all are read back from the log.
+
+    \b
+    Examples:
+      cim bench route
+      cim bench route --concurrency 64 --json route.json
+    """
+    from cim.bench.route import Settings, run
+
+    settings = Settings(seconds, warm_up, concurrency, senders, payload, generators, label)
+    place = (servers, durability, cluster, route)
+    measured(lambda target: run(target, settings, progress), place, json_file)
