@@ -10,7 +10,7 @@ from collections.abc import Generator
 from typing import Any
 
 from cim.bench.callers.loop import Caller, Exchange, Steps, Unexpected
-from cim_common.wire import NEED_DATA, Connection, Limits, Role
+from cim_common.wire import NEED_DATA, Connection, Limits, PeerProtocolError, Role
 from cim_common.wire import messages as m
 from cim_common.wire.codes import code_of
 
@@ -88,6 +88,8 @@ def _login(caller: Caller, place: tuple[int, tuple[Any, ...]], frame: bytes, use
         protocol.send(m.Login("", ""))  # what was sent was encoded before; this one has to be in the same state
         while (event := protocol.next_event()) is NEED_DATA:
             protocol.receive_data((yield from caller.receive()))
+    except PeerProtocolError as error:
+        raise Unexpected(f"no protocol: {error}") from error
     finally:
         caller.hang_up()
     if isinstance(event, m.Close):
@@ -117,7 +119,10 @@ def _ask(
         data += yield from _more(caller)
     if _NO_MORE in head:
         caller.hang_up()
-    answer = json.loads(data[end + len(_HEAD_END) : whole])
+    try:
+        answer = json.loads(data[end + len(_HEAD_END) : whole])
+    except ValueError as error:
+        raise Unexpected("an HTTP answer that is no JSON") from error
     if int(head[9:12]) != expected:
         raise Unexpected(f"HTTP {int(head[9:12])}: {answer.get('detail')}")
     return answer

@@ -121,7 +121,15 @@ class Loop:
             self._epoll.unregister(descriptor)
 
     def run(self) -> None:
-        """Until everything has ended after `stop`, or whoever steers this has gone."""
+        """Until everything has ended after `stop`, or whoever steers this has gone; then every socket is closed."""
+        try:
+            self._run()
+        finally:
+            for caller in self._callers:
+                caller.hang_up()
+            self._epoll.close()
+
+    def _run(self) -> None:
         self._epoll.register(self._commands, select.EPOLLIN)
         for caller in self._callers:
             self._begin(caller)
