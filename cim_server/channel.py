@@ -93,10 +93,8 @@ class Channel:
     def ready(self, events: int) -> None:
         if events & WRITE:
             self.flush()
-        if events & (READ | GONE) and self._fd >= 0:
-            self._receive()
-
-    def _receive(self) -> None:
+            if not events & (READ | GONE) or self._fd < 0:
+                return
         try:
             data = self._sock.recv(RECEIVE_BYTES)
         except BlockingIOError:

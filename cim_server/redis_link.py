@@ -44,7 +44,7 @@ Done = Callable[[list[Any] | StoreUnavailable], None]
 class RedisLink:
     """A connection that comes back by itself. `on_up` and `on_down` are called as it comes and goes.
 
-    `start` names the Redis it is or was last connected to (`store/incarnations.py`).
+    `up` says whether it is there; `start` names the Redis it is or was last connected to (`store/incarnations.py`).
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class RedisLink:
         self._dial = dialer(url, CONNECT_TIMEOUT_S)
         self._on_up, self._on_down = on_up, on_down
         self._sock: socket.socket | None = None
+        self.up = False
         self._keeper: Any = None
         self._reader = hiredis.Reader()
         self._out: list[bytes] = []
@@ -67,10 +68,6 @@ class RedisLink:
         self._waiting: deque[tuple[int, list[Any], Done, float]] = deque()
         self._lost = trio.Event()
         self.start = 0
-
-    @property
-    def up(self) -> bool:
-        return self._sock is not None
 
     @property
     def name(self) -> str:
@@ -172,7 +169,7 @@ class RedisLink:
         sock.setblocking(False)
         self._reader = hiredis.Reader()
         self._lost = trio.Event()
-        self._sock = sock
+        self._sock, self.up = sock, True
         self._pump.add(sock.fileno(), self)
         log.info("store_connected", link=self._name)
         self._watch_deadline()
@@ -198,7 +195,7 @@ class RedisLink:
         log.warning("store_lost", link=self._name, reason=why, in_flight=len(self._waiting))
         self._pump.remove(self._sock.fileno())
         self._keeper.disconnect()
-        self._sock = None
+        self._sock, self.up = None, False
         self._out, self._blocked = [], False
         waiting, self._waiting = self._waiting, deque()
         for _, _, done, _ in waiting:

@@ -139,16 +139,18 @@ class GroupCommit:
         """Bytes of the next batch and how many replies come before its own; None when nothing waits."""
         if self._batch or not self._waiting:
             return None
-        batch, size = self._batch, 0
-        while self._waiting and len(batch) < MAX_BATCH and size < MAX_BATCH_BYTES:
-            append = self._waiting[0]
+        batch, waiting, size = self._batch, self._waiting, 0
+        while waiting and len(batch) < MAX_BATCH and size < MAX_BATCH_BYTES:
+            append = waiting[0]
             if append.alone and batch:
                 break
-            self._take()
-            batch.append((append, self._keys(append.conversation)))
+            waiting.popleft()
             size += len(append.content)
+            conversation = append.conversation
+            batch.append((append, self._known.get(conversation) or self._keys(conversation)))
             if append.alone:
                 break
+        self._waiting_bytes -= size
         bells, count = self.doorbells() or (b"", 0)
         self.batches += 1
         return bells + pack(batch, now_ms, self._rates, self._start), count
@@ -164,11 +166,9 @@ class GroupCommit:
         return resp.pack(commands), len(commands)
 
     def _keys(self, conversation: str) -> ConversationKeys:
-        known = self._known.get(conversation)
-        if known is None:
-            if len(self._known) >= MAX_REMEMBERED:
-                self._known.clear()
-            known = self._known[conversation] = ConversationKeys(conversation)
+        if len(self._known) >= MAX_REMEMBERED:
+            self._known.clear()
+        known = self._known[conversation] = ConversationKeys(conversation)
         return known
 
     def complete(self, replies: Any) -> tuple[list[Append], list[tuple[Append, bytes]]]:
