@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from cim.bench.cli import bench
+from cim.bench.result_commands import COMMANDS as ON_RESULTS
 from cim_common import __version__
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,6 +51,8 @@ def main() -> None:
 
 
 main.add_command(bench)
+for command_on_results in ON_RESULTS:
+    bench.add_command(command_on_results)
 
 
 @main.command()

@@ -63,10 +63,11 @@ LATENCY = tuple(
 
 UNITS = (
     ("_per_s", "/s", "higher"),
-    ("_core_percent", "% of a core", "lower"),
+    ("_percent_of_core", "% of a core", "lower"),
     ("_percent", "%", "lower"),
     ("_bytes", "bytes", "lower"),
     ("_messages", "messages", ""),
+    ("_seconds", "s", "lower"),
     ("_ms", "ms", "lower"),
     ("_us", "µs", "lower"),
     ("_s", "s", "lower"),
@@ -94,6 +95,9 @@ def _own(name: str) -> Figure:
     before, per, what = name.partition("_bytes_per_")
     if per:
         return Figure(f"figures.{name}", _words(before), f"bytes a {_words(what)}")
+    before, per, what = name.partition("_percent_of_core_per_")
+    if per:
+        return Figure(f"figures.{name}", _words(before), f"% of a core for {number(float(what))}")
     for ending, unit, better in UNITS:
         if name.endswith(ending):
             return Figure(f"figures.{name}", _words(name.removesuffix(ending)), unit, better)

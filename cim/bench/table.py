@@ -48,14 +48,16 @@ def title(result: Result) -> str:
 
 
 def origin_lines(result: Result) -> list[str]:
-    machine = result.machine
-    memory = f"{machine.memory_bytes / 2**30:.0f} GiB"
+    """What was measured, when, and on what."""
     commit = f" at {result.commit}" if result.commit else ""
+    return [f"cim {result.version}{commit}, {result.at}", machine_line(result)]
+
+
+def machine_line(result: Result) -> str:
+    machine = result.machine
     engine = f", {machine.engine}" if machine.engine else ""
-    return [
-        f"cim {result.version}{commit}, {result.at}",
-        f"{machine.cores} x {machine.cpu}, {memory}, {machine.kernel}, {machine.python}{engine}",
-    ]
+    memory = f"{machine.memory_bytes / 2**30:.0f} GiB"
+    return f"{machine.cores} x {machine.cpu}, {memory}, {machine.kernel}, {machine.python}{engine}"
 
 
 def checked_lines(result: Result) -> list[str]:

@@ -1,0 +1,203 @@
+"""`cim bench all`: every benchmark with the settings that a target belongs to, and docs/performance.md from its record.
+
+Each runs on a cluster of its own, so that none finds what another left behind. The floor is measured first, and stands
+in every result of messages. What cannot be measured is named with its reason and does not stop the others.
+"""
+
+import functools
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from cim.bench import charts, floor, idle, messages, plots, startup, sync, table, targets
+from cim.bench.accounts import AccountsError
+from cim.bench.charts import Rows
+from cim.bench.crowd import CrowdError
+from cim.bench.figures import measured
+from cim.bench.generator.fleet import GeneratorError
+from cim.bench.results import Result, write_text
+from cim.bench.target import Target, TargetError, own
+
+Progress = Callable[[str], None]
+
+FAILURES = (
+    TargetError, AccountsError, CrowdError, GeneratorError, startup.StartupError, redis.RedisError, OSError
+)  # fmt: skip
+"""What a benchmark raises when it cannot be made here; anything else is a mistake of ours and ends everything."""
+
+NOTES = re.compile(r"<!-- notes -->\n.*?<!-- end of notes -->\n", re.DOTALL)
+"""Written by hand, and kept when the page is made anew."""
+
+NO_NOTES = "<!-- notes -->\n<!-- end of notes -->\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One benchmark of all. `run` gets the cluster (of so many servers) and whether it should be quick."""
+
+    name: str
+    run: Callable[[Target, bool, Progress], Result]
+    servers: int = 2
+
+
+def _messages(name: str, **settings: Any) -> Step:
+    def run(target: Target, quick: bool, progress: Progress) -> Result:
+        seconds = {"seconds": 2.0, "warm_up": 1.0} if quick else {}
+        return messages.run(target, messages.Settings(**{**settings, **seconds}), progress)
+
+    return Step(name, run)
+
+
+def _idle(target: Target, quick: bool, progress: Progress) -> Result:
+    settings = idle.IdleSettings(connections=1_000, seconds=5.0) if quick else idle.IdleSettings()
+    return idle.run(target, settings, progress)
+
+
+def _sync(target: Target, quick: bool, progress: Progress) -> Result:
+    return sync.run(target, sync.SyncSettings(messages=10_000), progress)
+
+
+STEPS = (
+    _messages("500 senders, one in flight", senders=500, in_flight=1),
+    _messages("500 senders, four in flight", senders=500, in_flight=4),
+    _messages("64 senders", senders=64, in_flight=1),
+    _messages("500 messages/s", senders=500, rate=500.0),
+    _messages("1,000 messages/s", senders=500, rate=1_000.0),
+    _messages("2,000 messages/s", senders=500, rate=2_000.0),
+    _messages("5,000 messages/s", senders=500, rate=5_000.0),
+    _messages("10,000 messages/s", senders=500, rate=10_000.0),
+    _messages("20,000 messages/s", senders=500, rate=20_000.0),
+    Step("idle connections", _idle, servers=1),
+    Step("missed messages", _sync),
+)
+
+
+def run(quick: bool, progress: Progress, steps: Sequence[Step] = STEPS) -> Result:
+    """All of it, in `runs`: some minutes, or one when quick, with shorter and so less certain measurements."""
+    began = time.monotonic()
+    found: list[Result] = []
+    missing: dict[str, str] = {}
+    ground = _tried("floor", lambda: floor.run(_floor(quick), progress), missing)
+    started = _tried("startup", lambda: startup.run(startup.Settings(times=1 if quick else 5), progress), missing)
+    for number, step in enumerate(steps):
+        heading = f"{number + 1} of {len(steps)}, {step.name}"
+        result = _tried(step.name, functools.partial(_made, step, quick, progress, heading), missing)
+        if result is not None:
+            found.append(replace(result, floor=ground.floor) if ground and result.benchmark == "messages" else result)
+    found += [one for one in (ground, started) if one is not None]
+    machine = next((one.machine for one in found if one.machine.engine), found[0].machine) if found else None
+    result = Result(
+        benchmark="all", settings={"quick": quick}, seconds=time.monotonic() - began, runs=tuple(found), missing=missing
+    )
+    return result if machine is None else replace(result, machine=machine)
+
+
+def _floor(quick: bool) -> floor.FloorSettings:
+    return floor.FloorSettings(seconds=0.3 if quick else 1.0)
+
+
+def _made(step: Step, quick: bool, progress: Progress, heading: str) -> Result:
+    progress(f"{heading}: starting a cluster")
+    with own(step.servers) as target:
+        return step.run(target, quick, lambda text: progress(f"{heading}: {text}"))
+
+
+def _tried(name: str, make: Callable[[], Result], missing: dict[str, str]) -> Result | None:
+    try:
+        return make()
+    except FAILURES as error:
+        missing[name] = str(error) or repr(error)
+        return None
+
+
+# -- the page of the documentation ----------------------------------------------------------------------------------
+
+
+def write(results: Sequence[Result], path: Path) -> None:
+    """The page, and its plots in a folder of its name. What the folder held of plots and is not drawn again goes away.
+
+    Raises:
+        OSError: something cannot be written.
+    """
+    folder = path.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = charts.charts(results)
+    wanted = {folder / f"{chart.plot.name}.svg": chart for chart in drawn}
+    for left_over in set(folder.glob("*.svg")) - wanted.keys():
+        left_over.unlink()
+    for file, chart in wanted.items():
+        write_text(file, plots.file(chart.plot))
+    kept = NOTES.search(path.read_text(encoding="utf-8")) if path.exists() else None
+    write_text(path, markdown(results, folder.name, kept[0] if kept else NO_NOTES))
+
+
+def markdown(results: Sequence[Result], folder: str, notes: str = NO_NOTES) -> str:
+    """The page: the same text for the same results and notes. `folder` is where its plots are, seen from the page."""
+    parts = [
+        "# Performance",
+        "Written by `cim bench all`, which measures it; what is between the marks of the notes is written by hand. "
+        "Each run is checked: acknowledged is delivered, once and in order, or there are no figures. "
+        "How each figure is measured: [bench.md](bench.md).",
+        *_origin(results[0]),
+        "## Targets",
+        "All processes and the generator share the machine; Redis syncs before each answer.",
+        _rows(_judged(charts.flat(results))),
+        *_wrong(results),
+        notes.strip(),
+    ]
+    for chart in charts.charts(results):
+        parts += [f"## {chart.plot.title}", f"![{chart.plot.about}]({folder}/{chart.plot.name}.svg)", _rows(chart.rows)]
+        parts += [f"{note}." for note in chart.notes]
+    parts += _not_measured(results)
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _origin(result: Result) -> Iterator[str]:
+    yield "\n".join(f"- {line}" for line in (*table.origin_lines(result), f"`{result.command}`"))
+    if result.settings.get("quick"):
+        yield "Measured with `--quick`: shorter, and so less certain."
+
+
+def _judged(results: Sequence[Result]) -> Rows:
+    rows = [["figure", "target", "measured", "unit", ""]]
+    for goal, value in targets.judged(results):
+        verdict = goal.verdict(value)
+        said = f"**{verdict}**" if verdict == targets.MISSED else verdict
+        rows.append([goal.text, goal.limit, "" if value is None else measured(value), goal.unit, said])
+    return rows
+
+
+def _wrong(results: Sequence[Result]) -> list[str]:
+    wrong = [one for one in charts.flat(results) if one.wrong]
+    return ["\n".join(f"- {table.title(one)}: **{table.no_result(one)}**" for one in wrong)] if wrong else []
+
+
+def _not_measured(results: Sequence[Result]) -> list[str]:
+    lines = [f"- {name}: {why}" for result in results for name, why in result.missing.items()]
+    return ["## Not measured", "\n".join(lines)] if lines else []
+
+
+def _rows(rows: Rows) -> str:
+    """A table; numbers stand right."""
+    lines = [_line(rows[0]), _line(["---", *("---:" if _is_number(cell) else "---" for cell in _widest(rows))])]
+    return "\n".join([*lines, *(_line(row) for row in rows[1:])])
+
+
+def _widest(rows: Rows) -> list[str]:
+    """Of each column but the first, a cell that is not empty."""
+    return [
+        next((row[column] for row in rows[1:] if row[column] not in ("", "–")), "") for column in range(1, len(rows[0]))
+    ]
+
+
+def _is_number(cell: str) -> bool:
+    return bool(re.fullmatch(r"[\d,.]+", cell))
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
