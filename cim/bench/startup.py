@@ -28,7 +28,9 @@ Progress = Callable[[str], None]
 
 DEADLINE_S = 30.0
 STOP_S = 10.0
-PROMPT = b"> "
+PROMPT = b">"
+"""Of the prompt "> ": the space is drawn by moving the cursor."""
+
 ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[=>]")
 """What a terminal obeys and does not show."""
 

@@ -1,6 +1,8 @@
 """The record of a run as JSON."""
 
 import json
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -116,3 +118,11 @@ def test_this_machine() -> None:
     assert here.cores >= 1
     assert here.memory_bytes > 1 << 20
     assert here.python.startswith("CPython 3.")
+
+
+def test_the_documentation_names_every_field_in_order() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "bench-schema.md").read_text()
+    assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == results.field_names()
+    for record in (Machine, Cpu, Latency, Percentiles, RedisCost, Curve, Point):
+        for field in fields(record):
+            assert f"`{field.name}`" in text, f"{record.__name__}.{field.name}"
