@@ -73,6 +73,7 @@ def run(target: Target, settings: IdleSettings, progress: Progress = lambda text
         crowd.close()
     return replace(
         _result(settings, server, sizes, (quiet, beating), (alive, int(held))),
+        settings={**asdict(settings), "servers": len(target.servers)},
         machine=Machine.here(measuring.engine(target)),
     )
 
@@ -143,7 +144,6 @@ def _result(
     quiet, beating = (usage.cpu_s[server.id] / usage.seconds * 100 for usage in usages)
     return Result(
         benchmark="idle",
-        settings=asdict(settings),
         seconds=usages[1].seconds,
         failed=settings.connections - min(alive),
         bytes_per_connection=(many.private - few.private) / grown,
@@ -153,10 +153,10 @@ def _result(
         figures={
             "connections": alive[0],
             "pings_per_s": settings.connections / PING_INTERVAL_S,
-            "heartbeats_percent_of_core": beating - quiet,
-            "heartbeats_percent_of_core_per_10000": (beating - quiet) * 10_000 / settings.connections,
-            "server_percent_of_core": beating,
-            "server_without_heartbeats_percent_of_core": quiet,
+            "heartbeats_core_percent": beating - quiet,
+            "heartbeats_of_10000_core_percent": (beating - quiet) * 10_000 / settings.connections,
+            "server_core_percent": beating,
+            "server_without_heartbeats_core_percent": quiet,
             "resident_bytes_per_connection": (many.resident - few.resident) / grown,
             "resident_bytes": many.resident,
         },

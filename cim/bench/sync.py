@@ -65,7 +65,7 @@ def run(target: Target, settings: SyncSettings, progress: Progress = lambda text
     (raw,) = accounts.renew(target, [away._replace(device=RAW_DEVICE)])
     progress("getting them as bare pages")
     paged = _measured(target, lambda: _get_pages(raw, conversation))
-    return replace(_result(settings, shown, paged), machine=Machine.here(measuring.engine(target)))
+    return replace(_result(settings, len(target.servers), shown, paged), machine=Machine.here(measuring.engine(target)))
 
 
 async def _be_there_once(route: str, account: Account, folder: str) -> None:
@@ -126,17 +126,17 @@ def _resident(pids: Sequence[int]) -> int | None:
         return None
 
 
-def _result(settings: SyncSettings, shown: Pass, paged: Pass) -> Result:
+def _result(settings: SyncSettings, servers: int, shown: Pass, paged: Pass) -> Result:
     expected = settings.messages
     per = shown.usage.cpu_us_per(expected)
     raw = paged.usage.cpu_us_per(expected)
     faults = [_faults(one.seqs, expected) for one in (shown, paged)]
     missing = dict(shown.usage.missing)
     if shown.peak_growth is None:
-        missing["server_peak_bytes"] = "The servers' memory cannot be read from here."
+        missing["servers_peak_growth_bytes"] = "The servers' memory cannot be read from here."
     return Result(
         benchmark="sync",
-        settings=asdict(settings),
+        settings={**asdict(settings), "servers": servers},
         seconds=shown.last_s,
         sent=expected,
         acked=expected,
@@ -148,14 +148,14 @@ def _result(settings: SyncSettings, shown: Pass, paged: Pass) -> Result:
         rate_per_s=expected / shown.last_s,
         cpu_us_per_message=Cpu(**per),
         figures={
-            "sdk_connected_seconds": shown.connected_s,
-            "sdk_seconds": shown.last_s,
-            "raw_seconds": paged.last_s - paged.connected_s,
+            "connected_s": shown.connected_s,
+            "sync_s": shown.last_s,
+            "raw_s": paged.last_s - paged.connected_s,
             "raw_servers_cpu_us_per_message": raw["servers"],
             "raw_redis_cpu_us_per_message": raw["redis"],
-            "server_growth_bytes": shown.grown,
-            "server_peak_growth_bytes": shown.peak_growth,
-            "raw_server_peak_growth_bytes": paged.peak_growth,
+            "servers_growth_bytes": shown.grown,
+            "servers_peak_growth_bytes": shown.peak_growth,
+            "raw_servers_peak_growth_bytes": paged.peak_growth,
         },
         event_loop_lag_ms=shown.usage.event_loop_lag_ms,
         garbage_collections=shown.usage.garbage_collections,

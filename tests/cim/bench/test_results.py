@@ -30,6 +30,7 @@ def full() -> Result:
     return Result(
         benchmark="messages",
         label="one in flight",
+        at="2026-02-03T04:05:06+00:00",
         machine=MACHINE,
         settings={"senders": 500, "rate": None, "durability": "always"},
         sent=20,
