@@ -86,13 +86,23 @@ def measured(
     `place` is (servers, durability, ready file or None, route or None). The exit code is 0; 1 when a message was lost,
     doubled, reordered or failed; 130 after Ctrl-C, when our own cluster is stopped as well.
     """
+    from cim.bench.target import opened
+
+    def run_there() -> "Result":
+        with opened(*place) as target:
+            return run(target)
+
+    measured_alone(run_there, json_file)
+
+
+def measured_alone(run: Callable[[], "Result"], json_file: str | None) -> None:
+    """The same for a benchmark that finds its clusters itself."""
     from cim.bench.accounts import AccountsError
     from cim.bench.generator.fleet import GeneratorError
-    from cim.bench.target import TargetError, opened
+    from cim.bench.target import TargetError
 
     try:
-        with opened(*place) as target:
-            result = run(target)
+        result = run()
     except (TargetError, AccountsError, GeneratorError) as error:
         progress("")
         raise click.ClickException(str(error)) from error
@@ -336,3 +346,67 @@ def route_(
     settings = Settings(seconds, warm_up, concurrency, senders, payload, generators, label)
     place = (servers, durability, cluster, route)
     measured(lambda target: run(target, settings, progress), place, json_file)
+
+
+@bench.command()
+@click.option(
+    "--curve", "curves", multiple=True,
+    type=click.Choice(["connections", "conversations", "kept", "online", "offline", "servers"]),
+    help="What grows; may be repeated.  [default: all of them]",
+)  # fmt: skip
+@click.option("--kept", type=click.IntRange(1), default=3_000_000, show_default=True, help="Messages kept elsewhere.")
+@click.option(
+    "--rate", type=click.FloatRange(1), default=4_000.0, show_default=True, help="Messages a second at each point."
+)
+@click.option("--seconds", type=click.FloatRange(0.1), default=2.0, show_default=True, help="Of each run.")
+@click.option("--repeat", type=click.IntRange(1, 100), default=3, show_default=True, help="Runs at each point.")
+@output
+def growth(
+    curves: tuple[str, ...], kept: int, rate: float, seconds: float, repeat: int, json_file: str | None, label: str
+) -> None:  # fmt: skip
+    """What a message costs as a cluster grows: connections, conversations, kept messages, members, servers.
+
+    Every curve starts clusters of its own; all of them take about a quarter of an hour.
+
+    \b
+    Example:  cim bench growth --curve connections --curve conversations --report growth.html
+    """
+    from dataclasses import replace
+
+    from cim.bench.growth import GrowthSettings, run
+
+    settings = GrowthSettings(kept=(0, kept), rate=rate, seconds=seconds, repeat=repeat)
+    if curves:
+        settings = replace(settings, curves=curves)
+    measured_alone(lambda: replace(run(settings, progress), label=label), json_file)
+
+
+@bench.command()
+@click.option("--seconds", type=click.FloatRange(1), default=1_800.0, show_default=True)
+@click.option("--connections", type=click.IntRange(1, 60_000), default=5_000, show_default=True, help="Idle ones.")
+@click.option(
+    "--churn", type=click.IntRange(0), default=50, show_default=True, help="How many of them go and come each second."
+)
+@click.option("--senders", type=click.IntRange(2, 60_000), default=200, show_default=True, help="Users who send.")
+@click.option(
+    "--rate", type=click.FloatRange(0, min_open=True), metavar="R",
+    help="Messages a second.  [default: half of what these senders reach]",
+)  # fmt: skip
+@where
+@output
+def soak(
+    seconds: float, connections: int, churn: int, senders: int, rate: float | None, servers: int, durability: str,
+    cluster: str | None, route: str | None, json_file: str | None, label: str,
+) -> None:  # fmt: skip
+    """Half of what the cluster can do for half an hour, connections coming and going: does anything grow?
+
+    \b
+    Example:  cim bench soak --seconds 600 --report soak.html
+    """
+    from dataclasses import replace
+
+    from cim.bench.soak import SoakSettings, run
+
+    settings = SoakSettings(seconds, connections, churn, senders - senders % 2, rate)
+    place = (servers, durability, cluster, route)
+    measured(lambda target: replace(run(target, settings, progress), label=label), place, json_file)
