@@ -33,7 +33,8 @@ CORES_TO_PIN = 4
 
 @dataclass(frozen=True, slots=True)
 class GrowthSettings:
-    """The sizes each curve goes through. `rate` in messages a second, of groups `group_rate`."""
+    """The sizes each curve goes through. `rate` in messages a second, of groups `group_rate`; one server and two are
+    saturated instead."""
 
     curves: tuple[str, ...] = ("connections", "conversations", "kept", "online", "offline", "servers")
     connections: tuple[int, ...] = (100, 1_000, 5_000, 10_000, 15_000)
@@ -44,6 +45,7 @@ class GrowthSettings:
     rate: float = 4_000
     group_rate: float = 200
     senders: int = 200
+    saturating_senders: int = 500
     seconds: float = 2.0
     repeat: int = 3
 
@@ -176,7 +178,9 @@ class _Growth:
             with own(count) as target:
                 if pinned:
                     _pin(target)
-                load = messages.Settings(in_flight=4, seconds=self.settings.seconds, warm_up=1.0)
+                load = messages.Settings(
+                    self.settings.saturating_senders, 4, seconds=self.settings.seconds, warm_up=1.0
+                )
                 found: list[Result] = []
                 run = partial(self._kept_run, target, load, found)
                 rates += _point(count, self.median(run, lambda result: result.rate_per_s))

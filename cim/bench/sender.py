@@ -63,6 +63,8 @@ def login(account: Account) -> Iterator[Session]:
 def write(account: Account, conversation: str, count: int, payload: int) -> None:
     """Send `count` texts of so many bytes; returns when all of them are acknowledged. The account has sent nothing yet.
 
+    The first goes alone: it makes the conversation, and what came meanwhile would be told to come again.
+
     Raises:
         ConversationFailed, OSError: one was refused, or not answered.
     """
@@ -70,7 +72,7 @@ def write(account: Account, conversation: str, count: int, payload: int) -> None
     with login(account) as session:
         for sent in range(1, count + 1):
             session.ask(m.Send(conversation, sent, sent - 1, text))
-            if sent > IN_FLIGHT:
+            if sent == 1 or sent > IN_FLIGHT:
                 session.until(m.Ack)
-        for _ in range(min(count, IN_FLIGHT)):
+        for _ in range(min(count, IN_FLIGHT) - 1):
             session.until(m.Ack)
