@@ -47,6 +47,7 @@ class GrowthSettings:
     senders: int = 200
     saturating_senders: int = 500
     seconds: float = 2.0
+    warm_up: float = 1.0
     repeat: int = 3
 
 
@@ -79,7 +80,9 @@ class _Growth:
     def message_cost(self, target: Target) -> float | None:
         """CPU of a direct message at the fixed rate, all processes together."""
         settings = self.settings
-        load = messages.Settings(senders=settings.senders, rate=settings.rate, seconds=settings.seconds, warm_up=1.0)
+        load = messages.Settings(
+            senders=settings.senders, rate=settings.rate, seconds=settings.seconds, warm_up=self.settings.warm_up
+        )
         return self.median(lambda: messages.run(target, load, self.progress), _total_cpu)
 
     # -- the curves --------------------------------------------------------------------------------------
@@ -118,7 +121,7 @@ class _Growth:
                     mesh.grow(count, self.progress)
                     found = []
                     for _ in range(settings.repeat):
-                        mesh.run(settings.rate, 0.5)
+                        mesh.run(settings.rate, settings.warm_up)
                         meter.start()
                         before = mesh.sent
                         mesh.run(settings.rate, settings.seconds)
@@ -179,7 +182,7 @@ class _Growth:
                 if pinned:
                     _pin(target)
                 load = messages.Settings(
-                    self.settings.saturating_senders, 4, seconds=self.settings.seconds, warm_up=1.0
+                    self.settings.saturating_senders, 4, seconds=self.settings.seconds, warm_up=self.settings.warm_up
                 )
                 found: list[Result] = []
                 run = partial(self._kept_run, target, load, found)

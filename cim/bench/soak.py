@@ -41,6 +41,7 @@ class SoakSettings:
     churn: int = 50
     senders: int = 200
     rate: float | None = None
+    warm_up: float = 2.0
 
 
 class Sample(NamedTuple):
@@ -67,7 +68,7 @@ def run(target: Target, settings: SoakSettings, progress: Progress) -> Result:
         if ceiling.wrong or ceiling.rate_per_s is None:
             return ceiling
         rate = ceiling.rate_per_s / 2
-    load = messages.Settings(senders=settings.senders, rate=rate, seconds=settings.seconds)
+    load = messages.Settings(senders=settings.senders, rate=rate, seconds=settings.seconds, warm_up=settings.warm_up)
     crowd = Crowd()
     try:
         coming = _Coming(target, crowd, settings)

@@ -22,7 +22,8 @@ from tests.system.cluster import Cluster
 
 TINY = GrowthSettings(
     connections=(20, 40), conversations=(5, 50), kept=(0, 600), online=(4, 10), offline=(0, 30), rate=200,
-    group_rate=50, senders=8, saturating_senders=8, seconds=0.4, repeat=1,
+    group_rate=50, senders=8, saturating_senders=8, seconds=0.4, warm_up=0.1,
+    repeat=1,
 )  # fmt: skip
 
 
@@ -82,7 +83,7 @@ def test_a_wrong_run_leaves_no_curve(place: Target, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_soak_samples_while_connections_come_and_go(place: Target) -> None:
-    found = soak.run(place, SoakSettings(seconds=3, connections=20, churn=4, senders=4, rate=100), quiet)
+    found = soak.run(place, SoakSettings(2, connections=20, churn=4, senders=4, rate=100, warm_up=0.1), quiet)
     assert not found.wrong
     assert found.sent == found.delivered
     assert (found.figures["reconnections"] or 0) >= 4
