@@ -1,6 +1,9 @@
-"""Limits of logging in, per account and over all routes: they stand in Redis."""
+"""Limits of logging in, per account: those with a password stand in Redis, over all routes; those with a token, which
+cost route nothing but a look at the account, are counted by each route for itself."""
 
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 
 import redis
@@ -16,6 +19,31 @@ from cim_route.store import blocking_pool, translate
 WRONG_PER_MINUTE = 30
 RIGHT_PER_SECOND = 20
 MAX_CONNECTIONS = 8
+MAX_COUNTED = 20_000
+"""Accounts whose logins with a token are remembered; the one unseen longest is forgotten, with what it had used up."""
+
+
+class _Rate:
+    """So many a second for each user, and as many at once. Of a user the time is kept at which all are free again."""
+
+    def __init__(self, per_s: int) -> None:
+        self._cost_s = 1 / per_s
+        self._free_at: OrderedDict[int, float] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def take(self, user: int) -> float:
+        """Take one; or the time until there is one, with nothing taken."""
+        now = time.monotonic()
+        with self._lock:
+            free_at = max(self._free_at.get(user, 0.0), now)
+            wait_s = free_at + self._cost_s - now - 1.0
+            if wait_s > 1e-6:
+                return wait_s
+            self._free_at[user] = free_at + self._cost_s
+            self._free_at.move_to_end(user)
+            if len(self._free_at) > MAX_COUNTED:
+                self._free_at.popitem(last=False)
+        return 0.0
 
 
 class Attempts:
@@ -33,6 +61,7 @@ class Attempts:
         self._window = MovingWindowRateLimiter(storage)
         self._wrong = RateLimitItemPerMinute(wrong_per_minute, namespace="wrong")
         self._right = RateLimitItemPerSecond(right_per_second, namespace="right")
+        self._tokens = _Rate(right_per_second)
 
     def check(self, name: str) -> None:
         """Whether a password may be tried now; counts nothing."""
@@ -49,6 +78,12 @@ class Attempts:
     def right(self, name: str) -> None:
         """Count a login that succeeds."""
         self._ask(self._window.hit, self._right, name)
+
+    def with_token(self, user: int) -> None:
+        """Count a login with a good token; asks nobody."""
+        wait_s = self._tokens.take(user)
+        if wait_s:
+            raise Problem(Code.TOO_MANY_ATTEMPTS, after_s=max(wait_s, 1.0))
 
     def close(self) -> None:
         self._pool.disconnect()

@@ -78,7 +78,8 @@ def _by_token(parts: Parts, body: LoginBody) -> tuple[Login, str]:
     if body.name is not None or body.password is not None:
         raise Problem(Code.BAD_REQUEST, "Log in with a token or with name and password, not with both.", status=422)
     found, device = signed_in(parts, None)
-    parts.attempts.right(found.account.name)
+    if not found.account.unmetered:
+        parts.attempts.with_token(found.account.id)
     if body.device_id is None or body.device_id == device:
         return found, device
     other = parts.store.run(accounts.login(found.account.id, checked_device(body.device_id)))

@@ -7,15 +7,17 @@ from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, Field
 
 from cim_common import ids
+from cim_common.store.accounts import Account
 from cim_common.store.budgets import SENDS
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
 from cim_common.wire.messages import Change
 from cim_route.acceptor import Body, Refused, body_of
-from cim_route.auth import SECURITY, signed_in
+from cim_route.accounts import canonical
+from cim_route.auth import SECURITY, signed_in, signed_in_to
 from cim_route.parts import Parts
 from cim_route.problems import Problem
-from cim_route.writing import KeyHeader, StoredChange, change, conversation_of, key_of, user_named, write
+from cim_route.writing import KeyHeader, StoredChange, change, conversation_of, key_of, no_such_user, write
 
 
 class NewMessage(BaseModel):
@@ -53,9 +55,7 @@ def blueprint(parts: Parts) -> APIBlueprint:
 
     @bp.post("/messages", summary="Send a message", security=SECURITY, responses={201: StoredMessage})
     def send(header: KeyHeader, body: NewMessage) -> tuple[dict[str, Any], int]:
-        login, _ = signed_in(parts, SENDS)
-        sender = login.account
-        conversation = _receiver(parts, sender.id, body)
+        sender, conversation = _sender_and_receiver(parts, body)
         key = key_of(header)
         stored = write(parts, sender, conversation, _text(body), key)
         message_id = key.message_id(sender.id, conversation)
@@ -82,15 +82,20 @@ def blueprint(parts: Parts) -> APIBlueprint:
     return bp
 
 
-def _receiver(parts: Parts, sender: int, body: NewMessage) -> str:
+def _sender_and_receiver(parts: Parts, body: NewMessage) -> tuple[Account, str]:
+    """Who sends, and into which conversation."""
     if (body.to is None) == (body.conversation is None):
         raise Problem(Code.BAD_REQUEST, "A message goes either to a name or into a conversation.", status=422)
-    if body.conversation is not None:
-        return conversation_of(parts, sender, body.conversation)
-    to = body.to or ""
-    if to == ids.LOBBY or to.startswith("@") or ids.is_group(to) or ids.direct_users(to) is not None:
-        return conversation_of(parts, sender, to)
-    return ids.direct(sender, user_named(parts, to))
+    to = body.conversation if body.to is None else body.to
+    assert to is not None
+    if body.to is None or to == ids.LOBBY or to.startswith("@") or ids.is_group(to) or ids.direct_users(to) is not None:
+        login, _ = signed_in(parts, SENDS)
+        return login.account, conversation_of(parts, login.account.id, to)
+    name = canonical(to)
+    login, other = signed_in_to(parts, SENDS, name)
+    if not other:
+        raise no_such_user(name)
+    return login.account, ids.direct(login.account.id, other)
 
 
 def _text(body: NewMessage) -> Body:

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
 from waitress.server import create_server  # type: ignore[import-untyped]
-from waitress.task import ErrorTask  # type: ignore[import-untyped]
+from waitress.task import ErrorTask, WSGITask  # type: ignore[import-untyped]
 
 from cim_common import faults
 from cim_common.registry import Server, open_registry
@@ -61,7 +61,23 @@ class _ProblemTask(ErrorTask):  # type: ignore[misc]
         self.write(body)
 
 
+class _Task(WSGITask):  # type: ignore[misc]
+    """Waitress writes head and body apart, each at once: two system calls, and a client that is woken twice."""
+
+    wrote_header: bool
+
+    def write(self, data: bytes) -> None:
+        if self.complete and not self.wrote_header and self.has_body and self.content_length == len(data):
+            head = self.build_response_header()
+            self.wrote_header = True
+            self.content_bytes_written = len(data)
+            self.channel.write_soon(head + data)
+        else:
+            super().write(data)
+
+
 class _Channel(HTTPChannel):  # type: ignore[misc]
+    task_class = _Task
     error_task_class = _ProblemTask
 
 

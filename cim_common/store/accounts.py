@@ -135,6 +135,12 @@ def login(user: int, device: str) -> Flow[Login | None]:
     return found
 
 
+def login_and_id(user: int, device: str, name: str) -> Flow[tuple[Login | None, int]]:
+    """`login`, and the id of the user who owns a canonical name, 0 if nobody does: one round trip for both."""
+    fields, other = yield [("HMGET", keys.user(user), *_FIELDS, f"t:{device}"), ("GET", keys.name(name))]
+    return _login(user, fields), int(other or 0)
+
+
 def logins(users: Sequence[int], device: str) -> Flow[list[Login | None]]:
     """The same for several users who have that device."""
     if not users:

@@ -10,6 +10,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from cim_common.registry import Registry, Server
+from cim_common.store.flow import Command
 from cim_common.store.interest import Liveness
 from cim_common.store.presence import Directory
 from cim_common.tokens import Tokens
@@ -124,6 +125,18 @@ class Route(NamedTuple):
         assert answer.status_code == 200, answer.json
         found: dict[str, Any] = answer.json
         return found
+
+    def count_round_trips(self) -> list[list[str]]:
+        """A list that grows by the names of the commands of each pipeline which goes to the store from here on."""
+        asked: list[list[str]] = []
+        execute = self.store._execute
+
+        def counted(commands: list[Command]) -> list[Any]:
+            asked.append([str(command[0]) for command in commands])
+            return execute(commands)
+
+        self.store._execute = counted  # type: ignore[method-assign]
+        return asked
 
     def bearer(self, name: str) -> dict[str, str]:
         """The Authorization header of a new account."""

@@ -1,6 +1,7 @@
 """Limits of logging in, over a real Redis."""
 
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 import redis
@@ -55,6 +56,34 @@ def test_logins_a_second(make: Callable[..., Attempts]) -> None:
         for _ in range(4):
             attempts.right("alice")
     assert caught.value.after_s == 1.0
+
+
+def test_logins_with_a_token_a_second(make: Callable[..., Attempts], monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("cim_route.attempts.time", SimpleNamespace(monotonic=lambda: now))
+    attempts = make(right_per_second=4)
+    for _ in range(2):
+        for _ in range(4):
+            attempts.with_token(7)
+        with pytest.raises(Problem) as caught:
+            attempts.with_token(7)
+        assert (caught.value.code, caught.value.after_s) == (Code.TOO_MANY_ATTEMPTS, 1.0)
+        attempts.with_token(8)
+        now += 1.0
+    now -= 0.75
+    attempts.with_token(7)
+    with pytest.raises(Problem):
+        attempts.with_token(7)
+
+
+def test_accounts_counted_are_bounded(make: Callable[..., Attempts], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cim_route.attempts.MAX_COUNTED", 10)
+    attempts = make(right_per_second=1)
+    for user in range(11):
+        attempts.with_token(user)
+    with pytest.raises(Problem):
+        attempts.with_token(10)
+    attempts.with_token(0)
 
 
 def test_checking_counts_nothing(make: Callable[..., Attempts]) -> None:

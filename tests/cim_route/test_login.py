@@ -170,3 +170,23 @@ def test_an_old_hash_is_replaced_at_login(make_route: Callable[..., Route]) -> N
     assert after is not None
     assert after.password_hash != before.password_hash
     assert login(old, {"name": "alice", "password": PASSWORD}).json["code"] == 2006
+
+
+def test_a_login_with_a_token_asks_the_store_once(route: Route) -> None:
+    route.register("alice")
+    token = route.login("alice")["token"]
+    asked = route.count_round_trips()
+    for _ in range(3):
+        assert login(route, {}, token).status_code == 200
+    assert asked == [["HMGET"]] * 3
+
+
+def test_logins_with_a_token_are_limited_per_account(redis_url: str, make_route: Callable[..., Route]) -> None:
+    route = make_route(attempts=Attempts(redis_url, right_per_second=2))
+    route.register("alice")
+    user = route.store.run(accounts.by_name("alice"))
+    assert user is not None
+    token = route.tokens.session(user.id, "phone", 1)
+    codes = [login(route, {}, token).json["code"] for _ in range(6)]
+    assert codes[:2] == [2006, 2006]
+    assert 2007 in codes

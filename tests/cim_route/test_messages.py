@@ -165,3 +165,25 @@ def test_edits_recalls_and_reactions(people: list[Program]) -> None:
     assert alice.refused("PATCH", "/conversations/@bob/messages/99", {"text": "x"}) == Code.NO_SUCH_MESSAGE
     assert alice.refused("PATCH", message, {"text": " "}) == Code.EMPTY_TEXT
     assert carol.refused("DELETE", f"/conversations/{edit['conversation']}/messages/1") == Code.NO_SUCH_CONVERSATION
+
+
+def test_a_message_to_a_user_asks_the_store_once(route: Route) -> None:
+    route.register("bob")
+    bearer = route.bearer("alice")
+    send = {"to": "bob", "text": "hello"}
+    assert route.client().post("/v1/messages", json=send, headers=bearer).status_code == 201
+    asked = route.count_round_trips()
+    for _ in range(3):
+        assert route.client().post("/v1/messages", json=send, headers=bearer).status_code == 201
+    assert asked == [["HMGET", "GET"]] * 3
+
+
+def test_the_schema_of_a_header_is_made_once(route: Route, monkeypatch: pytest.MonkeyPatch) -> None:
+    bearer = route.bearer("alice")
+
+    def made_again(*args: Any, **settings: Any) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("pydantic.main.model_json_schema", made_again)
+    answer = route.client().post("/v1/messages", json={"to": "lobby", "text": "hello"}, headers=bearer)
+    assert answer.status_code == 201

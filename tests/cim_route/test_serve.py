@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
 
 from cim_common.registry import Server
 from cim_common.registry.leases import LeaseRegistry
@@ -46,6 +47,19 @@ def test_register_log_in_and_send(port: int) -> None:
     assert status == 200
     message = json.dumps({"to": "lobby", "text": "hello"}).encode()
     assert call(port, "POST", "/v1/messages", message, Authorization=f"Bearer {found['token']}")[0] == 201
+
+
+def test_an_answer_is_one_write(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[bytes] = []
+    write_soon = HTTPChannel.write_soon
+
+    def write(channel: HTTPChannel, data: bytes) -> Any:
+        written.append(data)
+        return write_soon(channel, data)
+
+    monkeypatch.setattr(HTTPChannel, "write_soon", write)
+    assert call(port, "GET", "/v1/names/nobody") == (200, {"name": "nobody", "taken": False})
+    assert len(written) == 1
 
 
 def test_a_megabyte_of_json_gets_a_problem(port: int) -> None:
