@@ -196,6 +196,52 @@ def messages(
 
 
 @bench.command()
+@click.option("--members", type=click.IntRange(3, 20_000), default=500, show_default=True, help="Members of the group.")
+@click.option("--online", type=click.IntRange(2), help="How many of them are connected.  [default: all]")
+@click.option(
+    "--senders", type=click.IntRange(1, 1_000), default=16, show_default=True, help="How many of those write."
+)
+@click.option(
+    "--in-flight", type=click.IntRange(1, 64), default=1, show_default=True,
+    help="Messages each sender keeps unanswered.",
+)  # fmt: skip
+@click.option("--seconds", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Time measured.")
+@click.option("--warm-up", type=click.FloatRange(0), default=2.0, show_default=True, help="Seconds before that.")
+@click.option("--payload", type=click.IntRange(25, 16_384), default=100, show_default=True, help="Bytes of a text.")
+@click.option(
+    "--lone-messages", type=click.IntRange(0, 10_000), default=100, show_default=True,
+    help="Messages sent one at a time afterwards.",
+)  # fmt: skip
+@click.option("--lone", is_flag=True, help="Only those: nobody writes at once.")
+@click.option(
+    "--generators", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that make the load."
+)
+@click.option("--repeat", type=click.IntRange(1, 100), default=1, show_default=True, help="Runs; the median is shown.")
+@where
+@output
+def group(
+    members: int, online: int | None, senders: int, in_flight: int, seconds: float, warm_up: float, payload: int,
+    lone_messages: int, lone: bool, generators: int, repeat: int, servers: int, durability: str, cluster: str | None,
+    route: str | None, json_file: str | None, label: str,
+) -> None:  # fmt: skip
+    """One group: what a delivery costs when many write, and what one message by itself does.
+
+    \b
+    Examples:
+      cim bench group --members 500
+      cim bench group --members 10000 --online 2000 --lone
+    """
+    from cim.bench.group import Settings, run_repeated
+
+    settings = Settings(
+        members, min(online or members, members), senders, in_flight, seconds, warm_up, payload, lone_messages, lone,
+        generators, repeat, label,
+    )  # fmt: skip
+    place = (servers, durability, cluster, route)
+    measured(lambda target: run_repeated(target, settings, progress), place, json_file)
+
+
+@bench.command()
 @click.option("--connections", type=click.IntRange(1, 15_000), default=500, show_default=True, help="Of the echo.")
 @click.option("--payload", type=click.IntRange(1, 16_384), default=100, show_default=True, help="Bytes of a message.")
 @click.option(

@@ -83,8 +83,10 @@ def record(benchmark: str, target: Target, settings: Mapping[str, Any], measured
     """
     verdict = report.verdict
     failed = verdict.failed + verdict.stray + verdict.unsettled
+    running, durability = store_of(target)
+    settings = {**settings, "servers": len(target.servers) or None, "durability": durability}
     result = Result(
-        benchmark=benchmark, label=str(settings.get("label", "")), machine=Machine.here(engine(target)),
+        benchmark=benchmark, label=str(settings.get("label", "")), machine=Machine.here(running),
         settings=settings, seconds=measured.seconds, sent=verdict.sent, acked=verdict.acked,
         delivered=verdict.delivered, lost=verdict.lost, duplicates=verdict.duplicates,
         out_of_order=verdict.out_of_order, failed=failed or sum(verdict.reasons.values()),
@@ -136,22 +138,28 @@ def _generator(measured: Measured, report: Report) -> dict[str, float | None]:
     return found
 
 
-def engine(target: Target) -> str | None:
-    """Name and version of the cluster's Redis, where it can be asked."""
+def store_of(target: Target) -> tuple[str | None, str | None]:
+    """Name and version of the cluster's Redis and how it syncs its file ("always"), where it can be asked."""
     import redis
 
     from cim.bench.origin import engine_of
 
     if target.redis_url is None:
-        return None
+        return None, None
     client = redis.Redis.from_url(target.redis_url, retry=None)
     try:
         info: Any = client.info("server")
-        return engine_of(info)
+        durability: Any = client.config_get("appendfsync")
+        return engine_of(info), str(durability["appendfsync"])
     except redis.RedisError:
-        return None
+        return None, None
     finally:
         client.close()
+
+
+def engine(target: Target) -> str | None:
+    """Name and version of the cluster's Redis, where it can be asked."""
+    return store_of(target)[0]
 
 
 def repeated(times: int, run: Callable[[], Result], progress: Progress) -> Result:

@@ -66,11 +66,7 @@ def run(target: Target, settings: Settings, progress: Progress) -> Result:
         measured = measuring.measure(crew, target, settings.seconds, settings.warm_up, progress, settings.syscalls)
         progress("waiting for what is on its way")
         report = crew.finish(target.servers)
-    return measuring.record("messages", target, {**asdict(settings), **_place(target)}, measured, report)
-
-
-def _place(target: Target) -> dict[str, int]:
-    return {"servers": len(target.servers)}
+    return measuring.record("messages", target, asdict(settings), measured, report)
 
 
 def run_repeated(target: Target, settings: Settings, progress: Progress) -> Result:

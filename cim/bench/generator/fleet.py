@@ -24,6 +24,11 @@ ANSWER_S = 15.0
 DELIVERY_S = 15.0
 """How long deliveries are waited for after the last answer: anti-entropy finds what a doorbell missed in 3 s."""
 
+LONE_S = 5.0
+"""How long one message is waited for."""
+
+QUIET_S = 0.3
+
 SETTLE_S = 30.0
 SLACK_S = 30.0
 
@@ -43,6 +48,13 @@ class Mark(NamedTuple):
     cpu_s: float
 
 
+class Lone(NamedTuple):
+    """One message by itself: to how many it came, and milliseconds until the last of them had read it."""
+
+    deliveries: int
+    last_ms: float
+
+
 @dataclass(slots=True)
 class Report:
     """What the whole run did, and how long what took."""
@@ -58,6 +70,7 @@ class Fleet:
     """Generator processes with their members logged in. Use `fleet`."""
 
     def __init__(self, plans: Sequence[Plan]) -> None:
+        self._parts = [plan["members"] for plan in plans]
         self.reasons: dict[str, int] = {}
         self._processes = [_start(plan) for plan in plans]
 
@@ -97,10 +110,26 @@ class Fleet:
         sent, acked, delivered, failed, cpu_s = map(sum, parts)
         return Mark(sum(answer["at_us"] for answer in answers) / len(answers), sent, acked, delivered, failed, cpu_s)
 
-    def lone(self, sender: int, deliveries: Sequence[int], within_s: float = 5.0) -> list[dict[str, Any]]:
-        """One message of one sender; each process tells when its members, so many of them, have it."""
-        commands = [{"do": "lone", "sender": sender, "deliveries": count, "within_s": within_s} for count in deliveries]
-        return self._ask(within_s + SLACK_S, *commands)
+    def pause(self) -> None:
+        """Send nothing more, until all that was sent has been answered and nothing has come for a moment."""
+        self._ask(ANSWER_S + SLACK_S, {"do": "stop", "within_s": ANSWER_S})
+        deadline = time.monotonic() + DELIVERY_S
+        before, now = -1, self.mark().delivered
+        while before != now and time.monotonic() < deadline:
+            time.sleep(QUIET_S)
+            before, now = now, self.mark().delivered
+
+    def lone(self, sender: int) -> Lone:
+        """One message of one sender, while nothing else is sent: when the last of those who hear it have it."""
+        self._ask(SLACK_S, {"do": "alone"})
+        commands = [
+            {"do": "lone", "sender": sender, "deliveries": hearing, "within_s": LONE_S}
+            for hearing in (sum(sender in member.hears for member in part) for part in self._parts)
+        ]
+        answers = self._ask(LONE_S + SLACK_S, *commands)
+        return Lone(
+            sum(answer["deliveries"] for answer in answers), max(answer["last_us"] for answer in answers) / 1000
+        )
 
     def finish(self, servers: Sequence[Server]) -> Report:
         """Stop sending, wait until everything acknowledged came, and compare."""

@@ -7,7 +7,8 @@ integers, which `mark` tells:
     mark    tell the counts of this moment; latencies are kept from a mark with `keep` on, until one without it
     stop    send nothing more, tell when everything sent was answered (or after `within_s`)
     settle  tell when every acknowledged message came (or after `within_s`); the report is the answer
-    lone    one message of one sender, told when all of this process have it
+    alone   no other load: deliveries are kept apart from here on
+    lone    one message of one sender, told when all of this process have it (or after `within_s`)
 
 In an open loop a message has the time it is due, whether or not it could be sent then: a cluster that answers late
 is charged for what waits behind it (no coordinated omission). How late the generator itself was is kept as well.
@@ -69,6 +70,7 @@ class Load:
         self._turn = 0
         self._waiting = 0
         self._unsent = 0
+        self._dropped: tuple[list[int], list[int]] = ([], [])
         self._keep_latencies()
         self._phase: dict[str, Any] | None = None
         self._deadline = 0.0
@@ -82,7 +84,7 @@ class Load:
     def _drop_latencies(self) -> None:
         """What comes from here on is not kept; what was kept stays for the report."""
         self._gather()
-        self.acks_us, self.deliveries_us = [], []
+        self.acks_us, self.deliveries_us = self._dropped
 
     # -- what connections tell ---------------------------------------------------------------------------
 
@@ -180,9 +182,8 @@ class Load:
     def _gather(self) -> None:
         for latencies in (self._acks, self._deliveries, self._lateness):
             latencies.gather()
-        if self.acks_us is not self._acks.waiting:
-            self.acks_us.clear()
-            self.deliveries_us.clear()
+        for dropped in self._dropped:
+            dropped.clear()
 
     def _connect(self) -> None:
         started = len(self.peers) - len(self._unconnected)
@@ -250,8 +251,11 @@ class Load:
         command["sendings"] = {int(index): Sendings(*said) for index, said in command["sendings"].items()}
         self._begin(command)
 
+    def _do_alone(self, command: dict[str, Any]) -> None:
+        self.acks_us, self.deliveries_us = self._dropped[0], []
+        self._tell({})
+
     def _do_lone(self, command: dict[str, Any]) -> None:
-        command["wanted"] = self.delivered + command["deliveries"]
         sender = next((peer for peer in self._senders if peer.member.slot == command["sender"]), None)
         if sender is not None and not sender.stopped:
             sender.say(1, self._now_us())
@@ -284,9 +288,9 @@ class Load:
             if self._complete(phase["sendings"]) or late:
                 self._phase = None
                 self._report(phase["sendings"], phase["servers"])
-        elif self.delivered >= phase["wanted"] or late:
+        elif len(self.deliveries_us) >= phase["deliveries"] or late:
             self._phase = None
-            self._tell({"at_us": self._now_us(), "delivered": self.delivered})
+            self._tell({"deliveries": len(self.deliveries_us), "last_us": max(self.deliveries_us, default=0)})
 
     def _complete(self, sendings: dict[int, Sendings]) -> bool:
         return not any(

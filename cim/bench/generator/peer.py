@@ -242,7 +242,7 @@ class Peer:
     def _pushed(self, data: bytes, begin: int, stop: int, now: int) -> int:
         """A PUSH, whose entries are each the next of its sender; how many were. What is not goes to `_unusual`."""
         mark, text_bytes, deliveries_us = self._mark, self._text_bytes, self._load.deliveries_us
-        before = seen = self.seen
+        seen = self.seen
         taken = 0
         at = data.find(mark, begin, stop)
         while at >= 0:
@@ -270,14 +270,16 @@ class Peer:
                 return taken
             at = data.find(mark, end, stop)
         self.seen = seen
-        self._unusual(data[begin:stop], now, before)
+        self._unusual(data[begin:stop], now, taken)
         return taken
 
-    def _unusual(self, body: bytes, now: int, before: int) -> None:
-        """A PUSH with something else in it. What stands above `before` and was seen has been taken already."""
-        taken = self.seen
+    def _unusual(self, body: bytes, now: int, taken: int) -> None:
+        """A PUSH with something else in it; so many entries of ours, the first, have been taken."""
         for entry in codec.decode(codec.parse(body)).entries:
-            if not before < frames.raw_of(entry.seq) <= taken:
+            found = frames.read_text(entry.text)
+            if taken and found is not None and found[0] in self.hears:
+                taken -= 1
+            else:
                 self.entered(entry, now)
 
     def entered(self, entry: m.Entry, now: int = 0) -> None:
