@@ -120,7 +120,7 @@ def run(target: Target, settings: Settings, progress: Progress) -> Result:
         if settings.lone_messages:
             lonely = _lone(crew, target, online, settings.lone_messages, progress)
         progress("waiting for what is on its way")
-        report = crew.finish(target.servers)
+        report = crew.finish(target.servers, measuring.renewal(target, made))
     result = measuring.record("group", target, asdict(settings), measured, report)
     if result.wrong:
         return result

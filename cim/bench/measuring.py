@@ -1,12 +1,13 @@
 """The stretch of a run that counts, and the record made of it: what scenarios with a generator have in common."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cim.bench import syscalls
-from cim.bench.generator.fleet import Fleet, Mark, Report
+from cim.bench import accounts, syscalls
+from cim.bench.accounts import Account
+from cim.bench.generator.fleet import Fleet, Mark, Renewal, Report
 from cim.bench.results import Cpu, Latency, Machine, Percentiles, RedisCost, Result
 from cim.bench.syscalls import Traced
 from cim.bench.target import Target
@@ -73,6 +74,16 @@ def _watch(crew: Fleet, seconds: float, what: str, progress: Progress) -> None:
             failed = f", {now.failed} failed" if now.failed else ""
             progress(f"{what}: {left - 1:.0f} s left, {rate:,.0f} deliveries/s{failed}")
             before = now
+
+
+def renewal(target: Target, made: Sequence[Account]) -> Renewal:
+    """Fresh connect tokens for members by slot, where `made` are the accounts in the order of the slots."""
+
+    def renew(slots: Sequence[int]) -> dict[int, str]:
+        fresh = accounts.renew(target, [made[slot] for slot in slots])
+        return {slot: account.connect_token for slot, account in zip(slots, fresh, strict=True)}
+
+    return renew
 
 
 def record(benchmark: str, target: Target, settings: Mapping[str, Any], measured: Measured, report: Report) -> Result:

@@ -1,8 +1,10 @@
 """`cim bench messages`: pairs of users who write to each other, some on one server and some across."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from cim.bench import accounts, measuring
+from cim.bench.accounts import Account
 from cim.bench.generator.fleet import fleet
 from cim.bench.generator.plan import Member
 from cim.bench.measuring import Progress
@@ -30,9 +32,8 @@ class Settings:
     label: str = ""
 
 
-def members(target: Target, count: int, progress: Progress) -> list[Member]:
+def pairs(target: Target, made: Sequence[Account]) -> list[Member]:
     """Pairs one after the other; every second pair has its users on different servers, where servers are known."""
-    made = accounts.make(target, count, progress=progress)
     found = []
     for index, account in enumerate(made):
         pair, second = divmod(index, 2)
@@ -56,7 +57,8 @@ def run(target: Target, settings: Settings, progress: Progress) -> Result:
     Raises:
         GeneratorError: the load could not be made.
     """
-    crowd = members(target, settings.senders, progress)
+    made = accounts.make(target, settings.senders, progress=progress)
+    crowd = pairs(target, made)
     with fleet(crowd, settings.payload, settings.generators) as crew:
         crew.wait_until_live(len(crowd), progress)
         if settings.rate is None:
@@ -65,7 +67,7 @@ def run(target: Target, settings: Settings, progress: Progress) -> Result:
             crew.start_open(settings.rate)
         measured = measuring.measure(crew, target, settings.seconds, settings.warm_up, progress, settings.syscalls)
         progress("waiting for what is on its way")
-        report = crew.finish(target.servers)
+        report = crew.finish(target.servers, measuring.renewal(target, made))
     return measuring.record("messages", target, asdict(settings), measured, report)
 
 

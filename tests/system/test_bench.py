@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.faults.bulk import calls
 from tests.real_servers import SLOWNESS, eventually
 from tests.system.cluster import Cluster
 
@@ -92,8 +93,8 @@ def test_a_server_killed_in_the_middle_loses_nothing_and_is_no_result(new_cluste
     arguments = ["--senders", "20", "--seconds", "4", "--warm-up", "0.5", "--cluster", str(cluster.ready_file)]
     process = subprocess.Popen(command("messages", *arguments, "--json", str(file)), stdout=subprocess.PIPE, text=True)
     client = cluster.redis()
-    before = client.info("commandstats").get("cmdstat_xadd", {}).get("calls", 0)  # type: ignore[union-attr]
-    eventually(lambda: client.info("commandstats").get("cmdstat_xadd", {}).get("calls", 0) > before + 200, 30)  # type: ignore[union-attr]
+    before = calls(client).get("xadd", 0)
+    eventually(lambda: calls(client).get("xadd", 0) > before + 200, 30)
     cluster.kill("s2")
     output, _ = process.communicate(timeout=90 * SLOWNESS)
     client.close()

@@ -33,6 +33,10 @@ SETTLE_S = 30.0
 SLACK_S = 30.0
 
 
+Renewal = Callable[[Sequence[int]], dict[int, str]]
+"""Fresh connect tokens by slot."""
+
+
 class GeneratorError(Exception):
     """The load could not be made; a sentence with the reason."""
 
@@ -131,12 +135,17 @@ class Fleet:
             sum(answer["deliveries"] for answer in answers), max(answer["last_us"] for answer in answers) / 1000
         )
 
-    def finish(self, servers: Sequence[Server]) -> Report:
-        """Stop sending, wait until everything acknowledged came, and compare."""
+    def finish(self, servers: Sequence[Server], renew: Renewal = lambda slots: {}) -> Report:
+        """Stop sending, wait until everything acknowledged came, and compare.
+
+        `renew` gives fresh connect tokens to members whose connection was lost: they read their logs over a new one.
+        """
         answers = self._ask(ANSWER_S + SLACK_S, {"do": "stop", "within_s": ANSWER_S})
         said = {index: sending for answer in answers for index, sending in answer["sendings"].items()}
         places = [(server.host, server.port) for server in servers]
-        settle = {"do": "settle", "sendings": said, "servers": places, "within_s": DELIVERY_S}
+        lost = [slot for answer in answers for slot in answer["lost"]]
+        tokens = renew(lost) if lost else {}
+        settle = {"do": "settle", "sendings": said, "servers": places, "tokens": tokens, "within_s": DELIVERY_S}
         answers = self._ask(DELIVERY_S + SETTLE_S + SLACK_S, settle)
         arrivals = [
             (int(receiver), {int(sender): Arrivals.of_record(record) for sender, record in by_sender.items()})

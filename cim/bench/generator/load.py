@@ -283,11 +283,12 @@ class Load:
                 peer.ask_nothing_more(f"no answer within {phase['within_s']:g} s")
             said = {peer.member.slot: [peer.sendings.count, peer.sendings.unacknowledged] for peer in self._senders}
             self._phase = None
-            self._tell({"sendings": said})
+            lost = [peer.member.slot for peer in self.peers if peer.lost is not None and peer.hears]
+            self._tell({"sendings": said, "lost": lost})
         elif phase["do"] == "settle":
             if self._complete(phase["sendings"]) or late:
                 self._phase = None
-                self._report(phase["sendings"], phase["servers"])
+                self._report(phase)
         elif len(self.deliveries_us) >= phase["deliveries"] or late:
             self._phase = None
             self._tell({"deliveries": len(self.deliveries_us), "last_us": max(self.deliveries_us, default=0)})
@@ -300,9 +301,11 @@ class Load:
             for key, arrivals in peer.hears.items()
         )
 
-    def _report(self, sendings: dict[int, Sendings], servers: list[tuple[str, int]]) -> None:
+    def _report(self, phase: dict[str, Any]) -> None:
         lost = [peer for peer in self.peers if peer.lost is not None and peer.hears]
-        unsettled = [peer.member.slot for peer in settle.read_logs(lost, sendings, servers)]
+        tokens = {int(slot): token for slot, token in phase["tokens"].items()}
+        unread = settle.read_logs(lost, phase["sendings"], phase["servers"], tokens)
+        unsettled = [peer.member.slot for peer in unread]
         self._gather()
         self._tell({
             "arrivals": {

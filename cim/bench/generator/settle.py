@@ -19,19 +19,28 @@ WITHIN_S = 20.0
 """A server that was killed is back long before, and its sessions can be claimed."""
 
 PAUSE_S = 0.2
+CONNECT_S = 2.0
 
 
 def read_logs(
-    peers: Sequence[Peer], sendings: Mapping[int, Sendings], servers: Sequence[tuple[str, int]]
+    peers: Sequence[Peer],
+    sendings: Mapping[int, Sendings],
+    servers: Sequence[tuple[str, int]],
+    tokens: Mapping[int, str],
 ) -> list[Peer]:
-    """Give each of these peers what its log holds above what it has seen; those whose log could not be read."""
+    """Give each of these peers what its log holds above what it has seen; those whose log could not be read.
+
+    `tokens` are fresh connect tokens by slot: the one a peer came with is good for minutes only.
+    """
     deadline = time.monotonic() + WITHIN_S
     unread = list(peers)
     while unread and time.monotonic() < deadline:
         for peer in list(unread):
             member = peer.member
             places = [(member.host, member.port), *servers]
-            if not _missing(peer, sendings) or any(_read_log(peer, tuple(place), deadline) for place in places):
+            if not _missing(peer, sendings) or any(
+                _read_log(peer, tokens.get(member.slot, member.token), place, deadline) for place in places
+            ):
                 unread.remove(peer)
             elif time.monotonic() > deadline:
                 break
@@ -44,14 +53,14 @@ def _missing(peer: Peer, sendings: Mapping[int, Sendings]) -> int:
     return sum(sendings[int(key)].missing(arrivals) for key, arrivals in peer.hears.items())
 
 
-def _read_log(peer: Peer, place: Any, deadline: float) -> bool:
+def _read_log(peer: Peer, token: str, place: Any, deadline: float) -> bool:
     """Log in and read pages until one is live. Whether that succeeded."""
     member, protocol = peer.member, Connection(Role.CLIENT, Limits())
     assert member.conversation is not None
     try:
-        with socket.create_connection(place, 2.0) as sock:
+        with socket.create_connection(tuple(place), CONNECT_S) as sock:
             sock.settimeout(max(deadline - time.monotonic(), 1.0))
-            sock.sendall(protocol.send(m.Login(member.token, member.device, client="cim bench")))
+            sock.sendall(protocol.send(m.Login(token, member.device, client="cim bench")))
             while True:
                 while (event := protocol.next_event()) is NEED_DATA:
                     protocol.receive_data(sock.recv(65_536))
