@@ -12,6 +12,8 @@ Only ACK and PUSH are read here; a sans-IO `Connection` gets everything else, an
 looks unusual is decoded with.
 """
 
+from collections.abc import Sequence
+
 from cim_common.wire import cim_pb2 as pb
 from cim_common.wire.framing import varint
 
@@ -24,6 +26,9 @@ MAX_NUMBER = (1 << 28) - N_BASE - 1
 SENDER_DIGITS, NUMBER_DIGITS, TIME_DIGITS = 5, 9, 11
 MIN_TEXT = SENDER_DIGITS + NUMBER_DIGITS + TIME_DIGITS
 N_BYTES = 4
+
+SEQ_TAG = 8
+"""Field 1 of an entry, which stands at its end."""
 
 _LOW = [bytes((value & 127 | 128, value >> 7 | 128)) for value in range(1 << 14)]
 _HIGH = [varint(value) for value in range(1 << 14)]
@@ -83,6 +88,37 @@ def read_text(text: str) -> tuple[bytes, int, int] | None:
     if len(digits) < MIN_TEXT or not digits.isascii() or not digits.isdecimal():
         return None
     return digits[:5].encode(), int(digits[5:14]), int(digits[14:25])
+
+
+Sent = tuple[bytes, int, int, int]
+"""One entry of ours: sender as in the text, number, the seq's varint as a little-endian integer, time."""
+
+
+def entries_of(body: bytes, mark: bytes, text_bytes: int) -> Sequence[Sent]:
+    """The entries of a PUSH, without the frame's length; empty when one is not of ours, or looks unusual."""
+    found: list[Sent] = []
+    stop, skip = len(body), len(mark)
+    at = body.find(mark)
+    while at >= 0:
+        at += skip
+        tail = at + text_bytes
+        end = tail + 1
+        if end >= stop or body[tail] != SEQ_TAG:
+            return ()
+        while body[end] > 127:
+            end += 1
+            if end == stop:
+                return ()
+        end += 1
+        try:
+            number, at_us = int(body[at + 5 : at + 14]), int(body[at + 14 : at + 25])
+        except ValueError:
+            return ()
+        found.append((body[at : at + 5], number, int.from_bytes(body[tail + 1 : end], "little"), at_us))
+        if end == stop:
+            return found
+        at = body.find(mark, end)
+    return ()
 
 
 def seq_of(raw: int) -> int:

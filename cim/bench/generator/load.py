@@ -19,9 +19,10 @@ import os
 import select
 import time
 from collections import Counter, deque
+from collections.abc import Sequence
 from typing import Any
 
-from cim.bench.generator import settle
+from cim.bench.generator import frames, settle
 from cim.bench.generator.peer import IN, OUT, Peer
 from cim.bench.generator.plan import MAX_IN_FLIGHT, Member, Plan
 from cim.bench.latency import Latencies
@@ -36,6 +37,7 @@ LOOK_S = 0.02
 """How often the end of a phase is looked for."""
 
 WONDERS = 5
+MAX_SHARED = 256
 
 MAX_BACKLOG = 100_000
 """Messages due and not sent: the load is far above what the cluster takes, and more would only cost memory."""
@@ -60,6 +62,8 @@ class Load:
         self._announced = False
         self._reasons: Counter[str] = Counter()
         self._stray = 0
+        self._text_bytes, self._mark = plan["text_bytes"], frames.mark_of(plan["text_bytes"])
+        self._shared: dict[bytes, Sequence[frames.Sent]] = {}
         self._wonders: list[str] = []
         self._ended = False
         self.sent = self.acked = self.delivered = 0
@@ -98,6 +102,15 @@ class Load:
 
     def strayed(self) -> None:
         self._stray += 1
+
+    def shared(self, body: bytes) -> Sequence[frames.Sent]:
+        """The entries of a PUSH that many get: it is the same to the byte for all of them, and read once."""
+        found = self._shared.get(body)
+        if found is None:
+            if len(self._shared) >= MAX_SHARED:
+                self._shared.clear()
+            found = self._shared[body] = frames.entries_of(body, self._mark, self._text_bytes)
+        return found
 
     def wonder(self, what: str) -> None:
         """Something that should not have come as it did; the first few are told."""

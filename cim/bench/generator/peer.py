@@ -30,9 +30,6 @@ MAX_FRAME_BYTES = Limits().max_frame_bytes
 IN = select.EPOLLIN
 OUT = select.EPOLLOUT
 ACK, PUSH = int(pb.ACK), int(pb.PUSH)
-SEQ_TAG = 8
-"""Field 1 of an entry, which stands at its end."""
-
 WENT_AWAY = "the server went away"
 
 
@@ -40,8 +37,8 @@ class Peer:
     """One logged-in connection."""
 
     __slots__ = (
-        "_after", "_connection", "_in_flight", "_load", "_mark", "_number", "_output", "_rest", "_socket", "_template",
-        "_text_bytes", "_unacknowledged", "backlog", "hears", "live", "lost", "member", "seen", "stopped", "wrote",
+        "_after", "_connection", "_in_flight", "_load", "_mark", "_number", "_output", "_rest", "_shares", "_socket",
+        "_template", "_text_bytes", "_unacknowledged", "backlog", "hears", "live", "lost", "member", "seen", "stopped", "wrote",
     )  # fmt: skip
 
     def __init__(self, load: "Load", member: Member, text_bytes: int) -> None:
@@ -54,6 +51,7 @@ class Peer:
         self._output = b""
         self._mark = frames.mark_of(text_bytes)
         self._text_bytes = text_bytes
+        self._shares = len(member.hears) > 1
         self._template: frames.Template | None = None
         if member.sends and member.conversation is not None:
             self._template = frames.Template(member.conversation, member.slot, text_bytes)
@@ -213,7 +211,7 @@ class Peer:
                 acks_us.append(now - in_flight.popleft()[1])
                 acks += 1
             elif command == PUSH:
-                delivered += self._pushed(data, begin, stop, now)
+                delivered += self._pushed(data[begin:stop], now)
             else:
                 self._other(data[position:stop], now)
             position = stop
@@ -239,48 +237,27 @@ class Peer:
             self.lose(f"the server sent: {error}")
             return 0, 0
 
-    def _pushed(self, data: bytes, begin: int, stop: int, now: int) -> int:
+    def _pushed(self, body: bytes, now: int) -> int:
         """A PUSH, whose entries are each the next of its sender; how many were. What is not goes to `_unusual`."""
-        mark, text_bytes, deliveries_us = self._mark, self._text_bytes, self._load.deliveries_us
-        seen = self.seen
-        taken = 0
-        at = data.find(mark, begin, stop)
-        while at >= 0:
-            at += len(mark)
-            tail = at + text_bytes
-            end = tail + 1
-            if end >= stop or data[tail] != SEQ_TAG:
-                break
-            while data[end] > 127 and end + 1 < stop:
-                end += 1
-            end += 1
-            raw = int.from_bytes(data[tail + 1 : end], "little")
-            arrivals = self.hears.get(data[at : at + 5])
-            try:
-                number, sent_us = int(data[at + 5 : at + 14]), int(data[at + 14 : at + 25])
-            except ValueError:
-                break
+        load, hears, seen, taken = self._load, self.hears, self.seen, 0
+        entries = load.shared(body) if self._shares else frames.entries_of(body, self._mark, self._text_bytes)
+        deliveries_us = load.deliveries_us
+        for sender, number, raw, sent_us in entries:
+            arrivals = hears.get(sender)
             if arrivals is None or number != arrivals.next or raw <= seen:
                 break
             arrivals.next, seen = number + 1, raw
             taken += 1
             deliveries_us.append(now - sent_us)
-            if end == stop:
-                self.seen = seen
-                return taken
-            at = data.find(mark, end, stop)
         self.seen = seen
-        self._unusual(data[begin:stop], now, taken)
+        if taken < len(entries) or not taken:
+            self._unusual(body, now, taken)
         return taken
 
     def _unusual(self, body: bytes, now: int, taken: int) -> None:
-        """A PUSH with something else in it; so many entries of ours, the first, have been taken."""
-        for entry in codec.decode(codec.parse(body)).entries:
-            found = frames.read_text(entry.text)
-            if taken and found is not None and found[0] in self.hears:
-                taken -= 1
-            else:
-                self.entered(entry, now)
+        """A PUSH with something else in it; its first entries, so many, have been taken."""
+        for entry in codec.decode(codec.parse(body)).entries[taken:]:
+            self.entered(entry, now)
 
     def entered(self, entry: m.Entry, now: int = 0) -> None:
         """One entry of the log, pushed or read from a page."""

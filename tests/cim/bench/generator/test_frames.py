@@ -69,3 +69,27 @@ def test_the_mark_is_where_the_text_begins() -> None:
         mark = frames.mark_of(text_bytes)
         at = entry.find(mark) + len(mark)
         assert entry[at : at + text_bytes].decode() == text
+
+
+def entry(number: int, seq: int, text: str | None = None) -> bytes:
+    meta = codec.entry_meta(5_000_000_000, "bench-1", "bench", frames.N_BASE + number, 1_797_000_000_000)
+    return codec.entry_bytes(meta, codec.entry_content(text or frames.text_of(3, number, 17, 100)), seq)
+
+
+def entries_of(*entries: bytes) -> list[frames.Sent]:
+    frame = codec.push_frame(codec.conversation_prefix(DIRECT), entries)
+    length = 1 if frame[0] < 128 else 2 if frame[1] < 128 else 3
+    return list(frames.entries_of(frame[length:], frames.mark_of(100), 100))
+
+
+def test_all_entries_of_a_push_are_found() -> None:
+    seqs = [1, 127, 128, 16_384, 2**53 - 1]
+    found = entries_of(*(entry(number, seq) for number, seq in enumerate(seqs, 1)))
+    assert found == [(b"00003", number, frames.raw_of(seq), 17) for number, seq in enumerate(seqs, 1)]
+
+
+def test_a_push_that_is_not_all_ours_is_left_to_the_protocol() -> None:
+    assert entries_of(entry(1, 5), entry(2, 6, "hello")) == []
+    assert entries_of(entry(1, 5, "x" * 100)) == []
+    assert entries_of(entry(1, 5) + b"\x68\x01") == []
+    assert frames.entries_of(b"\x18\x1b", frames.mark_of(100), 100) == ()

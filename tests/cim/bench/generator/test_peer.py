@@ -45,6 +45,9 @@ class FakeLoad:
     def strayed(self) -> None:
         self.stray += 1
 
+    def shared(self, body: bytes) -> Sequence[frames.Sent]:
+        return frames.entries_of(body, frames.mark_of(TEXT_BYTES), TEXT_BYTES)
+
     def wonder(self, what: str) -> None:
         self.wonders.append(what)
 
