@@ -38,7 +38,8 @@ class Peer:
 
     __slots__ = (
         "_after", "_connection", "_in_flight", "_load", "_mark", "_number", "_output", "_rest", "_shares", "_socket",
-        "_template", "_text_bytes", "_unacknowledged", "backlog", "hears", "live", "lost", "member", "seen", "stopped", "wrote",
+        "_template", "_text_bytes", "_unacknowledged", "backlog", "hears", "live", "lost", "member", "seen", "stopped",
+        "wrote",
     )  # fmt: skip
 
     def __init__(self, load: "Load", member: Member, text_bytes: int) -> None:
