@@ -8,24 +8,20 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
-from cim.bench import accounts, measuring, sender
-from cim.bench.accounts import Account
+from cim.bench import groups, measuring
 from cim.bench.generator.fleet import Fleet, fleet
 from cim.bench.generator.plan import Member
 from cim.bench.measuring import Measured, Progress
 from cim.bench.results import Result
 from cim.bench.target import Target
 from cim.bench.usage import Meter, Usage
-from cim_common import ids
-from cim_common.wire import messages as m
-from cim_common.wire.kinds import Kind
-from cim_common.wire.limits import MAX_TARGETS
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Of `members` so many are `online`, and `senders` of those write, each with `in_flight` messages unanswered.
 
+    The owner makes the group and stays away: with all members online it is one more.
     `lone_messages` are sent one at a time afterwards; with `lone` there are only those. Durations in seconds, `payload`
     in bytes of text.
     """
@@ -53,51 +49,6 @@ class Lonely:
     usage: Usage
 
 
-def found_group(owner: Account, others: list[Account], progress: Progress) -> tuple[str, int]:
-    """Make a group with these members; its id and the seq of its last entry.
-
-    Raises:
-        GeneratorError: the server refused.
-    """
-    group, seq = ids.new_group(), 0
-    with sender.login(owner) as session:
-        for number, start in enumerate(range(0, len(others), MAX_TARGETS), 1):
-            targets = tuple(other.user for other in others[start : start + MAX_TARGETS])
-            kind = Kind.JOINED if start else Kind.CREATED
-            text = "" if start else "bench"
-            session.ask(m.Change(group, number, number - 1, int(kind), text=text, targets=targets))
-            seq = session.until(m.Ack).seq
-            progress(f"{start + len(targets)} of {len(others)} members invited")
-    return group, seq
-
-
-def crowd(target: Target, settings: Settings, made: list[Account], group: str, cursor: int) -> list[Member]:
-    """Those online, spread over the servers in turn; senders are spread over them."""
-    senders = [index * settings.online // settings.senders for index in range(settings.senders)]
-    found = []
-    for slot, account in enumerate(made[: settings.online]):
-        host, port = account.host, account.port
-        if target.servers:
-            server = target.servers[slot % len(target.servers)]
-            host, port = server.host, server.port
-        hears = tuple(one for one in senders if one != slot)
-        found.append(
-            Member(
-                slot,
-                account.user,
-                account.device,
-                account.connect_token,
-                host,
-                port,
-                group,
-                slot in senders,
-                hears,
-                cursor,
-            )
-        )
-    return found
-
-
 def run(target: Target, settings: Settings, progress: Progress) -> Result:
     """One run.
 
@@ -106,9 +57,10 @@ def run(target: Target, settings: Settings, progress: Progress) -> Result:
     """
     if settings.senders > settings.online:
         settings = replace(settings, senders=settings.online)
-    made = accounts.make(target, settings.members, progress=progress)
-    group, cursor = found_group(made[0], made[1:], progress)
-    online = crowd(target, settings, made, group, cursor)
+    progress(f"making a group of {settings.members}")
+    group = groups.make(target, settings.online, max(settings.members - settings.online - 1, 0))
+    senders = [index * settings.online // settings.senders for index in range(settings.senders)]
+    online = groups.connected(target, group, senders)
     lonely = None
     with fleet(online, settings.payload, settings.generators) as crew:
         crew.wait_until_live(len(online), progress)
@@ -120,7 +72,7 @@ def run(target: Target, settings: Settings, progress: Progress) -> Result:
         if settings.lone_messages:
             lonely = _lone(crew, target, online, settings.lone_messages, progress)
         progress("waiting for what is on its way")
-        report = crew.finish(target.servers, measuring.renewal(target, made))
+        report = crew.finish(target.servers, measuring.renewal(target, group.members))
     result = measuring.record("group", target, asdict(settings), measured, report)
     if result.wrong:
         return result

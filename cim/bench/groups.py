@@ -1,5 +1,6 @@
 """Groups with members who are connected and members who are not, and a load in them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cim.bench import accounts, measuring, sender
@@ -42,20 +43,29 @@ def make(target: Target, online: int, away: int) -> Made:
     return Made(group, members[:online], head)
 
 
+def connected(target: Target, group: Made, senders: Sequence[int]) -> list[Member]:
+    """Those who connect, on the servers in turn; `senders` are the places of those of them who write."""
+    found = []
+    for slot, account in enumerate(group.members):
+        host, port = account.host, account.port
+        if target.servers:
+            server = target.servers[slot % len(target.servers)]
+            host, port = server.host, server.port
+        hears = tuple(one for one in senders if one != slot)
+        found.append(
+            Member(
+                slot, account.user, account.device, account.connect_token, host, port, group.id, slot in senders,
+                hears, group.head,
+            )
+        )  # fmt: skip
+    return found
+
+
 def run(target: Target, sizes: tuple[int, int], rate: float, seconds: float, progress: Progress) -> Result:
     """So many messages a second, in an open loop, by a few members of a new group of (online, away) members."""
     group = make(target, *sizes)
     senders = tuple(range(min(SENDERS, len(group.members))))
-    crowd = []
-    for slot, account in enumerate(group.members):
-        server = target.servers[slot % len(target.servers)]
-        hears = tuple(one for one in senders if one != slot)
-        crowd.append(
-            Member(
-                slot, account.user, account.device, account.connect_token, server.host, server.port, group.id,
-                slot in senders, hears, group.head,
-            )
-        )  # fmt: skip
+    crowd = connected(target, group, senders)
     with fleet(crowd, PAYLOAD) as crew:
         crew.wait_until_live(len(crowd), progress)
         crew.start_open(rate)

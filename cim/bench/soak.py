@@ -85,12 +85,13 @@ def run(target: Target, settings: SoakSettings, progress: Progress) -> Result:
 
 
 def _messages(target: Target, load: messages.Settings, progress: Progress) -> Result:
-    members = messages.members(target, load.senders, progress)
+    made = accounts.make(target, load.senders, progress=progress)
+    members = messages.pairs(target, made)
     with fleet(members, load.payload, load.generators) as crew:
         crew.wait_until_live(len(members), progress)
         crew.start_open(load.rate or 1.0)
         measured = measuring.measure(crew, target, load.seconds, load.warm_up, progress)
-        report = crew.finish(target.servers)
+        report = crew.finish(target.servers, measuring.renewal(target, made))
     return measuring.record("soak", target, asdict(load), measured, report)
 
 
