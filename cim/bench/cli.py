@@ -1,5 +1,6 @@
 """`cim bench`: measures a cluster and checks it while it does. What a command needs is imported when it runs."""
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -84,7 +85,7 @@ def measured(
     """Run a benchmark on the cluster `place` names, show and write what it found, and exit.
 
     `place` is (servers, durability, ready file or None, route or None). The exit code is 0; 1 when a message was lost,
-    doubled, reordered or failed; 130 after Ctrl-C, when our own cluster is stopped as well.
+    doubled, reordered or failed; 130 after SIGINT or SIGTERM, when our own cluster is stopped as well.
     """
     from cim.bench.target import opened
 
@@ -98,9 +99,10 @@ def measured(
 def measured_alone(run: Callable[[], "Result"], json_file: str | None) -> None:
     """The same for a benchmark that finds its clusters itself."""
     from cim.bench.accounts import AccountsError
-    from cim.bench.generator.fleet import GeneratorError
     from cim.bench.target import TargetError
+    from cim.bench.worker import GeneratorError
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         result = run()
     except (TargetError, AccountsError, GeneratorError) as error:

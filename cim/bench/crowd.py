@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-from cim.bench.generator.fleet import GeneratorError
+from cim.bench.worker import GeneratorError
 from cim_common import ids
 from cim_common.wire import NEED_DATA, Connection, Limits, PeerProtocolError, Role, codec
 from cim_common.wire import messages as m

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from cim.bench.accounts import Account
-from cim.bench.generator.fleet import GeneratorError
 from cim.bench.target import Server
+from cim.bench.worker import GeneratorError
 from cim_common import ids
 from cim_common.wire import NEED_DATA, Connection, Limits, Role, codec
 from cim_common.wire import messages as m

@@ -19,9 +19,9 @@ from cim.bench.accounts import AccountsError
 from cim.bench.charts import Rows
 from cim.bench.crowd import CrowdError
 from cim.bench.figures import measured
-from cim.bench.generator.fleet import GeneratorError
 from cim.bench.results import Result, write_text
 from cim.bench.target import Target, TargetError, own
+from cim.bench.worker import GeneratorError
 
 Progress = Callable[[str], None]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cim.bench.accounts import Account
-from cim.bench.generator.fleet import GeneratorError
+from cim.bench.worker import GeneratorError
 from cim_common.wire import NEED_DATA, Connection, Limits, Role
 from cim_common.wire import messages as m
 

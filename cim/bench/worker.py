@@ -10,12 +10,15 @@ import tempfile
 import time
 from typing import Any
 
-from cim.bench.generator.fleet import GeneratorError
 from cim.bench.target import start_child
 
 READ_BYTES = 1 << 20
 END_S = 5.0
 LAST_WORDS = 500
+
+
+class GeneratorError(Exception):
+    """The load could not be made; a sentence with the reason."""
 
 
 class Worker:

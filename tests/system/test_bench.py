@@ -108,7 +108,8 @@ def test_a_server_killed_in_the_middle_loses_nothing_and_is_no_result(new_cluste
     assert record["cpu_us_per_message"] is None
 
 
-def test_ctrl_c_stops_what_was_started(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_stops_what_was_started(tmp_path: Path, number: signal.Signals) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     process = subprocess.Popen(
         command("messages", "--senders", "4", "--seconds", "60"),
@@ -117,7 +118,7 @@ def test_ctrl_c_stops_what_was_started(tmp_path: Path) -> None:
     eventually(lambda: list(tmp_path.glob("cim-bench-*/ready.json")), 30)
     ready = json.loads(next(tmp_path.glob("cim-bench-*/ready.json")).read_text())
     time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=40 * SLOWNESS)
     assert process.returncode == 130
     assert "Interrupted" in errors

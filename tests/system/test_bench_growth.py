@@ -10,12 +10,12 @@ import redis
 
 from cim.bench import accounts, groups, growth, soak, target
 from cim.bench.filling import Filling, FillingFailed
-from cim.bench.generator.fleet import GeneratorError
 from cim.bench.growth import GrowthSettings
 from cim.bench.mesh import Mesh
 from cim.bench.results import Result
 from cim.bench.soak import SoakSettings
 from cim.bench.target import Target
+from cim.bench.worker import GeneratorError
 from cim_common import ids
 from cim_common.store import keys
 from tests.system.cluster import Cluster

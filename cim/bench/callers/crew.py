@@ -10,11 +10,10 @@ from urllib.parse import urlsplit
 
 from cim.bench.accounts import Account
 from cim.bench.callers.loop import STOP_S
-from cim.bench.generator.fleet import GeneratorError
 from cim.bench.latency import Latencies
 from cim.bench.target import Target
 from cim.bench.usage import Meter, Usage
-from cim.bench.worker import Worker
+from cim.bench.worker import GeneratorError, Worker
 
 ANSWER_S = 30.0
 REASONS_SHOWN = 5

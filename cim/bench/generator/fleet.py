@@ -1,10 +1,6 @@
 """Generator processes from the outside: started with their plans, steered, and their books put together."""
 
 import contextlib
-import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +9,10 @@ from typing import Any, NamedTuple
 from cim.bench.generator.plan import Member, Plan
 from cim.bench.latency import Latencies
 from cim.bench.ledger import Arrivals, Sendings, Verdict, judge
-from cim.bench.target import Server, start_child
+from cim.bench.target import Server
+from cim.bench.worker import GeneratorError, Worker
+
+GENERATOR = "cim.bench.generator"
 
 LIVE_S = 120.0
 """Until every connection is logged in and hears its conversation."""
@@ -35,10 +34,6 @@ SLACK_S = 30.0
 
 Renewal = Callable[[Sequence[int]], dict[int, str]]
 """Fresh connect tokens by slot."""
-
-
-class GeneratorError(Exception):
-    """The load could not be made; a sentence with the reason."""
 
 
 class Mark(NamedTuple):
@@ -76,11 +71,11 @@ class Fleet:
     def __init__(self, plans: Sequence[Plan]) -> None:
         self._parts = [plan["members"] for plan in plans]
         self.reasons: dict[str, int] = {}
-        self._processes = [_start(plan) for plan in plans]
+        self._workers = [Worker(GENERATOR, plan) for plan in plans]
 
     @property
     def pids(self) -> list[int]:
-        return [process.pid for process in self._processes]
+        return [worker.pid for worker in self._workers]
 
     def wait_until_live(self, members: int, say: Callable[[str], None] = lambda text: None) -> None:
         """Until every member is logged in and hears its conversation.
@@ -103,7 +98,7 @@ class Fleet:
 
     def start_open(self, rate: float) -> None:
         """So many messages a second over all senders, evenly spaced, whatever the answers."""
-        count = len(self._processes)
+        count = len(self._workers)
         commands = [{"do": "start", "rate": rate / count, "phase": index / count} for index in range(count)]
         self._ask(SLACK_S, *commands)
 
@@ -171,75 +166,18 @@ class Fleet:
 
     def _ask(self, within_s: float, *commands: dict[str, Any]) -> list[dict[str, Any]]:
         """Give every process its command, or all the same one, and wait for the answers."""
-        for index, process in enumerate(self._processes):
-            assert process.stdin is not None
-            line = json.dumps(commands[index if len(commands) > 1 else 0]).encode() + b"\n"
-            try:
-                process.stdin.write(line)
-                process.stdin.flush()
-            except BrokenPipeError as error:
-                raise GeneratorError(f"The generator has ended: {_last_words(process)}") from error
+        for index, worker in enumerate(self._workers):
+            worker.tell(commands[index if len(commands) > 1 else 0])
         return list(self._answers(within_s))
 
     def _answers(self, within_s: float) -> Iterator[dict[str, Any]]:
         deadline = time.monotonic() + within_s
-        for process in self._processes:
-            yield json.loads(_read_line(process, deadline))
+        for worker in self._workers:
+            yield worker.answer(deadline - time.monotonic())
 
     def end(self) -> None:
-        for process in self._processes:
-            assert process.stdin is not None
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.close()
-        for process in self._processes:
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            assert process.stdout is not None
-            process.stdout.close()
-
-
-def _start(plan: Plan) -> "subprocess.Popen[bytes]":
-    """Its standard error is a file: a traceback is what says why it ended."""
-    import tempfile
-
-    errors = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
-    command = [sys.executable, "-m", "cim.bench.generator"]
-    process = start_child(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
-    _ERRORS[process.pid] = errors
-    assert process.stdin is not None
-    data = json.dumps(plan).encode()
-    process.stdin.write(b"%012d" % len(data) + data)
-    process.stdin.flush()
-    return process
-
-
-_ERRORS: dict[int, Any] = {}
-
-
-def _last_words(process: "subprocess.Popen[bytes]") -> str:
-    errors = _ERRORS[process.pid]
-    errors.seek(0)
-    return str(errors.read().decode(errors="replace")[-500:].strip())
-
-
-def _read_line(process: "subprocess.Popen[bytes]", deadline: float) -> bytes:
-    """An answer, read without a buffer that could hold back what select looks for."""
-    import select
-
-    assert process.stdout is not None
-    descriptor, line = process.stdout.fileno(), b""
-    while not line.endswith(b"\n"):
-        left = deadline - time.monotonic()
-        if left <= 0 or not select.select([descriptor], [], [], left)[0]:
-            raise GeneratorError("The generator does not answer.")
-        data = os.read(descriptor, 1 << 20)
-        if not data:
-            raise GeneratorError(f"The generator has ended: {_last_words(process)}")
-        line += data
-    return line
+        for worker in self._workers:
+            worker.end()
 
 
 @contextlib.contextmanager

@@ -219,9 +219,13 @@ class Load:
             data = os.read(self._commands, 1 << 20)
         except BlockingIOError:
             return
-        if not data:
+        if data:
+            self.obey(data)
+        else:
             self._ended = True
-            return
+
+    def obey(self, data: bytes) -> None:
+        """Carry out the commands in these bytes; one that is not complete waits for the rest."""
         *lines, self._heard = (self._heard + data).split(b"\n")
         for line in lines:
             command = json.loads(line)

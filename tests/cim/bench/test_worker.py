@@ -2,8 +2,7 @@
 
 import pytest
 
-from cim.bench.generator.fleet import GeneratorError
-from cim.bench.worker import Worker
+from cim.bench.worker import GeneratorError, Worker
 from tests.real_servers import eventually
 
 
