@@ -1,4 +1,4 @@
-"""A generator process: its plan is the first line of its standard input, commands (`load.py`) are the lines after it."""
+"""A generator process: its plan is the first line of its standard input, commands are the lines after it (load.py)."""
 
 import json
 import sys
