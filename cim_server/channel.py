@@ -20,7 +20,7 @@ from cim_server.settings import is_loopback
 
 log = structlog.get_logger()
 
-RECEIVE_BYTES = 65_536
+RECEIVE_BYTES = 16_384
 MAX_OUTBOX_BYTES = 1024 * 1024
 MAX_OUTBOX_FRAMES = 1_000
 STALLED_S = 10.0

@@ -39,6 +39,7 @@ class CommitWorker:
         self._applied = applied
         self._following = 0
         pump.at_end_of_pass(self._write)
+        pump.store_busy = lambda: group.in_flight
 
     @property
     def idle(self) -> bool:

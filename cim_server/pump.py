@@ -2,9 +2,13 @@
 
 trio wakes the pump when its epoll has something (`wait_readable` on the epoll's own descriptor); a pass then
 lets every ready socket feed its protocol object, runs what is due at the end of the pass (one commit batch,
-one write per connection), and goes back to wait. Everything in a pass is synchronous: no task, no await and
-no lock per message. While there is more to do the pump polls by itself and gives trio a turn now and then,
-for one round through trio costs as much as several messages.
+one write per connection). Everything in a pass is synchronous: no task, no await and no lock per message.
+
+A round through trio costs as much as several messages. So a *turn* of the pump is many passes: it polls by itself
+until nothing has come for `LINGER_S`, within which the store answers, or until trio's other tasks are due (`TURN_S`).
+What a pass costs beside its messages is shared by them. Where messages come without a pause but few at a time, those
+that come while a batch is on its way to the store, and could not be committed before its answer anyway, are left to
+the pass that reads the answer (`GATHER_S` at most).
 
 Other trio tasks run between passes in the same thread; they may call anything here and then `wake`.
 """
@@ -29,6 +33,11 @@ SLOW_S = (0.001, 0.005, 0.02, 0.1)
 
 TURN_S = 0.005
 """How long the pump may go on before trio's other tasks get a turn."""
+
+LINGER_S = 0.001
+GATHER_S = 0.001
+GATHER_BELOW_PER_S = 8_000
+"""With more sockets ready a second passes are large enough of themselves, and time is better spent on reading."""
 
 READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
@@ -60,6 +69,11 @@ class Pump:
         self._epoll.register(self._wake_fd, READ)
         self.now = time.monotonic()
         self.timers = Timers(self.now)
+        self._store = select.epoll()
+        self._gathers = False
+        self.store_busy: Callable[[], bool] = lambda: False
+        """Whether what comes now has to wait for an answer of the store."""
+
         self.passes = 0
         self.busy_s = 0.0
         """Seconds spent in passes, without the waiting between them."""
@@ -77,6 +91,11 @@ class Pump:
         self._pollables[fd] = pollable
         self._epoll.register(fd, events)
 
+    def add_store(self, fd: int, pollable: Pollable) -> None:
+        """The same for a connection to the store: what it brings is not left waiting."""
+        self.add(fd, pollable)
+        self._store.register(fd, READ)
+
     def change(self, fd: int, events: int) -> None:
         self._epoll.modify(fd, events)
 
@@ -84,6 +103,10 @@ class Pump:
         """Forget a descriptor that is still open; its owner closes it afterwards."""
         del self._pollables[fd]
         self._epoll.unregister(fd)
+
+    def remove_store(self, fd: int) -> None:
+        self.remove(fd)
+        self._store.unregister(fd)
 
     def at_end_of_pass(self, callback: Callable[[], None]) -> None:
         """Have something called at the end of every pass, before the writes."""
@@ -113,18 +136,31 @@ class Pump:
         while True:
             with trio.move_on_after(self.timers.next_in(time.monotonic())):
                 await trio.lowlevel.wait_readable(self._epoll.fileno())
-            turn_ends = time.monotonic() + TURN_S
-            while self._pass() and self.now < turn_ends:
-                pass
+            self._turn()
+
+    def _turn(self) -> None:
+        """Passes, until nothing has come for a moment or trio's other tasks are due."""
+        began = time.monotonic()
+        found = ready = self._pass(0.0)
+        while found:
+            if self.now - began >= TURN_S:
+                self._gathers = ready < GATHER_BELOW_PER_S * (self.now - began)
+                return
+            if self._gathers and self.store_busy():
+                self._store.poll(GATHER_S)
+            found = self._pass(min(LINGER_S, self.timers.next_in(self.now)))
+            ready += found
+        self._gathers = False
 
     def close(self) -> None:
         """Release the epoll; the sockets are their owners' to close, before."""
         self._epoll.close()
+        self._store.close()
         os.close(self._wake_fd)
 
-    def _pass(self) -> bool:
-        """One pass; whether there was anything to do."""
-        events = self._epoll.poll(0, MAX_EVENTS)
+    def _pass(self, wait_s: float) -> int:
+        """One pass, over what is ready in that time; how many sockets were."""
+        events = self._epoll.poll(wait_s, MAX_EVENTS)
         now = self.now = time.monotonic()
         for fd, mask in events:
             pollable = self._pollables.get(fd)
@@ -143,7 +179,7 @@ class Pump:
         self.busy_s += took
         if took > SLOW_S[0]:
             self._note_slow(took)
-        return bool(events)
+        return len(events)
 
     def _note_slow(self, took: float) -> None:
         self.longest_pass_s = max(self.longest_pass_s, took)

@@ -170,7 +170,7 @@ class RedisLink:
         self._reader = hiredis.Reader()
         self._lost = trio.Event()
         self._sock, self.up = sock, True
-        self._pump.add(sock.fileno(), self)
+        self._pump.add_store(sock.fileno(), self)
         log.info("store_connected", link=self._name)
         self._watch_deadline()
         self._on_up()
@@ -193,7 +193,7 @@ class RedisLink:
         if self._sock is None:
             return
         log.warning("store_lost", link=self._name, reason=why, in_flight=len(self._waiting))
-        self._pump.remove(self._sock.fileno())
+        self._pump.remove_store(self._sock.fileno())
         self._keeper.disconnect()
         self._sock, self.up = None, False
         self._out, self._blocked = [], False
@@ -238,8 +238,10 @@ class RedisLink:
                     replies.append(reply)
                 self._waiting.popleft()
                 done(replies)
-                if any(type(reply) is hiredis.ReplyError and str(reply).startswith("NOSCRIPT") for reply in replies):
-                    self._detach("the store has forgotten the scripts")
+                for reply in replies:
+                    if type(reply) is hiredis.ReplyError and str(reply).startswith("NOSCRIPT"):
+                        self._detach("the store has forgotten the scripts")
+                        break
         except hiredis.ProtocolError as error:
             self._detach(str(error))
 

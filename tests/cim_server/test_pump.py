@@ -1,4 +1,4 @@
-"""The event loop's own account of how long it kept others waiting."""
+"""The event loop: when it waits, and its own account of how long it kept others waiting."""
 
 import os
 import time
@@ -6,7 +6,8 @@ import time
 import pytest
 import trio
 
-from cim_server.pump import Pump
+from cim_server import pump as pumps
+from cim_server.pump import GATHER_S, LINGER_S, TURN_S, Pump
 
 
 class Dawdling:
@@ -40,3 +41,79 @@ async def test_a_pass_that_keeps_others_waiting_is_counted(seconds: float, at_le
     assert pump.longest_pass_s >= seconds
     assert pump.busy_s >= pump.longest_pass_s
     assert pump.passes >= 1
+
+
+class Time:
+    """A clock that stands still but for what the test does."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Traffic:
+    """An epoll in whose place so many sockets are ready at each poll, this long after the one before."""
+
+    def __init__(self, time: Time, every_s: float, *ready: int) -> None:
+        self._time = time
+        self._every_s = every_s
+        self._ready = list(ready)
+        self.waits: list[float] = []
+
+    def poll(self, wait_s: float, most: int = -1) -> list[tuple[int, int]]:
+        self.waits.append(wait_s)
+        found = self._ready.pop(0) if self._ready else 0
+        self._time.now += self._every_s if found else wait_s
+        return [(-1, 0)] * found
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
+    made = Time()
+    monkeypatch.setattr(pumps, "time", made)
+    return made
+
+
+class Turns:
+    """Turns of a pump, each over traffic like that; how long it waited for sockets, and for the store alone."""
+
+    def __init__(self, clock: Time, every_s: float, *turns: list[int], store_busy: bool = True) -> None:
+        pump = Pump()
+        pump.store_busy = lambda: store_busy
+        epolls = pump._epoll, pump._store
+        self.waits: list[list[float]] = []
+        self.store_waits: list[list[float]] = []
+        for ready in turns:
+            sockets, store = Traffic(clock, every_s, *ready), Traffic(clock, 0)
+            pump._epoll, pump._store = sockets, store  # type: ignore[assignment]
+            pump._turn()
+            self.waits.append(sockets.waits)
+            self.store_waits.append(store.waits)
+        pump._epoll, pump._store = epolls
+        pump.close()
+
+
+FULL = [2] * 20
+"""More than a turn: the pump is never without something to do."""
+
+
+def test_a_lone_message_and_the_answer_of_the_store_are_one_turn_without_waiting(clock: Time) -> None:
+    turns = Turns(clock, 0.0003, [1, 1])
+    assert turns.waits == [[0.0, LINGER_S, LINGER_S]]
+    assert turns.store_waits == [[]]
+
+
+def test_few_messages_without_a_pause_wait_for_the_store_until_there_is_one(clock: Time) -> None:
+    turns = Turns(clock, 0.0005, FULL, [2, 2, 2], [2])
+    assert [len(waits) for waits in turns.waits] == [TURN_S / 0.0005, 4, 2]
+    assert turns.store_waits == [[], [GATHER_S] * 3, []]
+
+
+def test_nothing_waits_for_a_store_that_has_answered(clock: Time) -> None:
+    assert Turns(clock, 0.0005, FULL, FULL, store_busy=False).store_waits == [[], []]
+
+
+def test_many_messages_do_not_wait_for_the_store(clock: Time) -> None:
+    assert Turns(clock, 0.0005, [100] * 20, [100] * 20).store_waits == [[], []]
