@@ -69,12 +69,12 @@ def _named(results: Sequence[Result]) -> list[tuple[str, Result]]:
 
 
 def _latency_by_load(results: Sequence[Result]) -> Chart | None:
-    loads = {value_at(one, "rate_per_s"): one for one in results if one.settings.get("rate") is not None}
-    known = sorted((rate, one) for rate, one in loads.items() if rate is not None and one.latency_ms is not None)
-    if len({rate for rate, _ in known}) < 2:
+    loads = {float(one.settings["rate"]): one for one in results if one.settings.get("rate") and one.latency_ms}
+    known = sorted(loads.items())
+    if len(known) < 2:
         return None
     shown = [("delivery", "p50"), ("delivery", "p99"), ("delivery", "p99_9"), ("ack", "p50"), ("ack", "p99")]
-    short = {"delivery": "delivery", "ack": "acknowledgement"}
+    short = {"delivery": "delivery", "ack": "ack"}
     series, columns = [], []
     for kind, one in shown:
         values = [(rate, value_at(result, f"latency_ms.{kind}.{one}")) for rate, result in known]
@@ -85,7 +85,7 @@ def _latency_by_load(results: Sequence[Result]) -> Chart | None:
             series.append(Series(name, points))
     rows: Rows = [["messages/s", *(name for name, _ in columns)]]
     rows += [
-        [measured(rate), *(_or_dash(values[index]) for _, values in columns)] for index, (rate, _) in enumerate(known)
+        [number(rate), *(_or_dash(values[index]) for _, values in columns)] for index, (rate, _) in enumerate(known)
     ]
     plot = Lines(
         "latency-by-load", "Latency against load",

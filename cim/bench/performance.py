@@ -14,7 +14,7 @@ from typing import Any
 
 import redis
 
-from cim.bench import charts, floor, idle, messages, plots, startup, sync, table, targets
+from cim.bench import charts, floor, idle, logins, messages, plots, route, startup, sync, table, targets
 from cim.bench.accounts import AccountsError
 from cim.bench.charts import Rows
 from cim.bench.crowd import CrowdError
@@ -62,6 +62,14 @@ def _sync(target: Target, quick: bool, progress: Progress) -> Result:
     return sync.run(target, sync.SyncSettings(messages=10_000), progress)
 
 
+def _logins(target: Target, quick: bool, progress: Progress) -> Result:
+    return logins.run(target, logins.Settings(seconds=2.0 if quick else 10.0), progress)
+
+
+def _route(target: Target, quick: bool, progress: Progress) -> Result:
+    return route.run(target, route.Settings(seconds=2.0 if quick else 10.0), progress)
+
+
 STEPS = (
     _messages("500 senders, one in flight", senders=500, in_flight=1),
     _messages("500 senders, four in flight", senders=500, in_flight=4),
@@ -74,6 +82,8 @@ STEPS = (
     _messages("20,000 messages/s", senders=500, rate=20_000.0),
     Step("idle connections", _idle, servers=1),
     Step("missed messages", _sync),
+    Step("logins with tokens", _logins),
+    Step("messages over HTTP", _route),
 )
 
 

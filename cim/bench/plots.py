@@ -251,7 +251,7 @@ def _compact(value: float) -> str:
     for size, letter in ((1e6, "M"), (1e3, "k")):
         if abs(value) >= 10 * size or (abs(value) >= size and value % (size / 10) == 0 and size > 1e3):
             return f"{value / size:.6g}{letter}"
-    return number(value)
+    return number(value) if value == int(value) or value < 10 else measured(value)
 
 
 # -- bars -----------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ def no_result(result: Result) -> str | None:
 def _block(result: Result) -> str:
     wrong = no_result(result)
     if result.benchmark == "all":
-        parts = [_summary(result)]
+        parts = [_summary(result), _missing(result)]
     elif wrong is not None:
         parts = [checked_lines(result), [wrong, *([why] if (why := result.missing.get("result")) else [])]]
     else:
