@@ -120,9 +120,9 @@ def finished(result: "Result", json_file: str | None) -> None:
     from cim.bench import results
 
     progress("")
-    _show(result)
     if json_file is not None:
         results.write(result, Path(json_file))
+    _show(result)
     sys.exit(WRONG if result.wrong else 0)
 
 

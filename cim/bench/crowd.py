@@ -127,7 +127,7 @@ class Crowd:
         self._spread()
 
     def _connect(self, account: Account) -> None:
-        sock = socket.socket()
+        sock = socket.socket(socket.AF_INET6 if ":" in account.host else socket.AF_INET)
         sock.setblocking(False)
         error = sock.connect_ex((account.host, account.port))
         if error not in (0, errno.EINPROGRESS):

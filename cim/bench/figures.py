@@ -189,7 +189,7 @@ def _is_said(name: str, value: Any) -> bool:
 
 
 def _setting(name: str, value: Any) -> str:
-    if name in COUNTED and not isinstance(value, str):
+    if name in COUNTED and isinstance(value, int | float):
         text = f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
         return f"{text} {name.removesuffix('s') if value == 1 else name}"
     if value is True:

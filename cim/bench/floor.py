@@ -61,8 +61,23 @@ def run(settings: FloorSettings, progress: Progress) -> Result:
     found = measure(settings, progress)
     return Result(
         benchmark="floor", settings=asdict(settings), machine=Machine.here(found["engine"]), floor=found,
-        seconds=time.monotonic() - began,
+        seconds=time.monotonic() - began, figures=_figures(found),
     )  # fmt: skip
+
+
+def _figures(found: dict[str, Any]) -> dict[str, float | None]:
+    """The same for a table."""
+    figures: dict[str, float | None] = {
+        "echo_cpu_us": found["echo"]["cpu_us"],
+        "echo_round_trips_per_s": found["echo"]["round_trips_per_s"],
+        "socket_write_cpu_us": found["socket_write_us"],
+        "fdatasync_p50_ms": found["fdatasync_ms"]["p50"],
+        "fdatasync_p99_ms": found["fdatasync_ms"]["p99"],
+    }
+    for one, message in zip(found["redis_append"], found["cpu_us_per_message"], strict=True):
+        figures[f"append_in_batches_of_{one['batch']}_cpu_us"] = one["cpu_us"]
+        figures[f"message_in_batches_of_{one['batch']}_cpu_us"] = message["value"]
+    return figures
 
 
 def measure(settings: FloorSettings, progress: Progress = lambda text: None) -> dict[str, Any]:

@@ -82,6 +82,7 @@ def test_floor_as_a_command(tmp_path: Path) -> None:
     found = bench("floor", "--connections", "5", "--seconds", "0.1", "--batch", "4", "--json", file)
     assert found["benchmark"] == "floor"
     assert [one["batch"] for one in found["floor"]["cpu_us_per_message"]] == [4]
+    assert found["figures"]["message_in_batches_of_4_cpu_us"] == found["floor"]["cpu_us_per_message"][0]["value"]
     assert found["machine"]["engine"].startswith("valkey ")
 
 

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 import redis
 
-from cim.bench import accounts, groups, growth, soak, target
+from cim.bench import accounts, groups, growth, soak, syscalls, table, target
 from cim.bench.filling import Filling, FillingFailed
 from cim.bench.growth import GrowthSettings
 from cim.bench.mesh import Mesh
@@ -71,6 +71,7 @@ def test_a_curve_has_a_point_for_each_size(
     for one in found.curve:
         assert [point.x for point in one.points] == list(sizes)
         assert all(point.y > 0 for point in one.points)
+    assert "growth" in table.table([found])
     assert ("two_servers_capacity" in found.figures) == (curve == "servers")
 
 
@@ -89,6 +90,7 @@ def test_a_soak_samples_while_connections_come_and_go(place: Target) -> None:
     assert (found.figures["reconnections"] or 0) >= 4
     assert found.figures["s1_resident_bytes_per_hour"] is not None
     assert [one.name for one in found.curve] == ["resident memory", "open descriptors", "Redis, memory"]
+    assert "reconnections" in table.table([found])
     assert {point.series for point in found.curve[0].points} == {"s1", "s2", "route", "redis"}
 
 
@@ -105,6 +107,22 @@ def test_a_mesh_refuses_what_does_not_come_next(place: Target) -> None:
             mesh.run(100, 0.1)
             mesh.settle()
     mesh.close()
+
+
+def test_system_calls_and_syncs_for_each_message(place: Target) -> None:
+    mesh = Mesh(accounts.make(place, 4), place.servers)
+    mesh.grow(4)
+    assert syscalls.trace(place, 0.1).missing == "No message was sent meanwhile."
+    assert "not on this machine" in syscalls.trace(Target(place.route), 0.1).missing
+    traced = syscalls.trace(place, 0.5, lambda seconds: mesh.run(100, seconds))
+    mesh.settle()
+    mesh.close()
+    assert traced.missing == ""
+    assert 10 <= traced.messages <= mesh.sent
+    assert traced.calls_per_message is not None
+    assert {"recvfrom", "sendto", "epoll_wait"} <= set(traced.calls_per_message)
+    assert traced.syncs_per_message is not None
+    assert 0 < traced.syncs_per_message < 10
 
 
 def test_a_filled_store_has_every_message(place: Target) -> None:
