@@ -404,13 +404,13 @@ def route_(
 )  # fmt: skip
 @click.option("--kept", type=click.IntRange(1), default=3_000_000, show_default=True, help="Messages kept elsewhere.")
 @click.option(
-    "--rate", type=click.FloatRange(1), default=4_000.0, show_default=True, help="Messages a second at each point."
+    "--rate", type=click.FloatRange(1), metavar="R", help="Messages a second at each point.  [default: what goes]"
 )
 @click.option("--seconds", type=click.FloatRange(0.1), default=2.0, show_default=True, help="Of each run.")
 @click.option("--repeat", type=click.IntRange(1, 100), default=3, show_default=True, help="Runs at each point.")
 @output
 def growth(
-    curves: tuple[str, ...], kept: int, rate: float, seconds: float, repeat: int, json_file: str | None, label: str
+    curves: tuple[str, ...], kept: int, rate: float | None, seconds: float, repeat: int, json_file: str | None, label: str
 ) -> None:  # fmt: skip
     """What a message costs as a cluster grows: connections, conversations, kept messages, members, servers.
 

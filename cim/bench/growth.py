@@ -1,8 +1,8 @@
 """`cim bench growth`: what a message costs as connections, conversations, kept messages, members and servers grow.
 
-Each curve has a cluster of its own, and one thing that grows in it while the load stays the same: messages at a fixed
-rate, for at a higher one batches are larger and hide what is to be seen. A point is the median of a few short runs, and
-each of those is verified as every run is.
+Each curve has a cluster of its own, and one thing that grows in it while the load stays the same: as many messages as go,
+from the same number of senders, or so many a second. What a message costs depends above all on how many come together, so
+that this must not change along a curve. A point is the median of a few short runs, and each of those is verified.
 """
 
 import contextlib
@@ -33,8 +33,9 @@ CORES_TO_PIN = 4
 
 @dataclass(frozen=True, slots=True)
 class GrowthSettings:
-    """The sizes each curve goes through. `rate` in messages a second, of groups `group_rate`; one server and two are
-    saturated instead."""
+    """The sizes each curve goes through. `senders` saturate the cluster, with one message in flight each, or send `rate`
+    messages a second; conversations that are very many get `mesh_rate`, groups `group_rate`.
+    """
 
     curves: tuple[str, ...] = ("connections", "conversations", "kept", "online", "offline", "servers")
     connections: tuple[int, ...] = (100, 1_000, 5_000, 10_000, 15_000)
@@ -42,7 +43,8 @@ class GrowthSettings:
     kept: tuple[int, ...] = (0, 3_000_000)
     online: tuple[int, ...] = (10, 50, 100, 500, 1_000)
     offline: tuple[int, ...] = (0, 100, 1_000, 10_000)
-    rate: float = 4_000
+    rate: float | None = None
+    mesh_rate: float = 4_000
     group_rate: float = 200
     senders: int = 200
     saturating_senders: int = 500
@@ -78,7 +80,7 @@ class _Growth:
         return statistics.median(found)
 
     def message_cost(self, target: Target) -> float | None:
-        """CPU of a direct message at the fixed rate, all processes together."""
+        """CPU of a direct message, all processes together."""
         settings = self.settings
         load = messages.Settings(
             senders=settings.senders, rate=settings.rate, seconds=settings.seconds, warm_up=self.settings.warm_up
@@ -121,10 +123,10 @@ class _Growth:
                     mesh.grow(count, self.progress)
                     found = []
                     for _ in range(settings.repeat):
-                        mesh.run(settings.rate, settings.warm_up)
+                        mesh.run(settings.mesh_rate, settings.warm_up)
                         meter.start()
                         before = mesh.sent
-                        mesh.run(settings.rate, settings.seconds)
+                        mesh.run(settings.mesh_rate, settings.seconds)
                         sent = mesh.sent - before
                         found.append(meter.stop().cpu_us_per(sent)["total"])
                         mesh.settle()
