@@ -410,7 +410,8 @@ def route_(
 @click.option("--repeat", type=click.IntRange(1, 100), default=3, show_default=True, help="Runs at each point.")
 @output
 def growth(
-    curves: tuple[str, ...], kept: int, rate: float | None, seconds: float, repeat: int, json_file: str | None, label: str
+    curves: tuple[str, ...], kept: int, rate: float | None, seconds: float, repeat: int, json_file: str | None,
+    label: str,
 ) -> None:  # fmt: skip
     """What a message costs as a cluster grows: connections, conversations, kept messages, members, servers.
 

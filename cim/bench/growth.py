@@ -1,8 +1,8 @@
 """`cim bench growth`: what a message costs as connections, conversations, kept messages, members and servers grow.
 
-Each curve has a cluster of its own, and one thing that grows in it while the load stays the same: as many messages as go,
-from the same number of senders, or so many a second. What a message costs depends above all on how many come together, so
-that this must not change along a curve. A point is the median of a few short runs, and each of those is verified.
+Each curve has a cluster of its own, and one thing that grows in it while the load stays the same: as many messages as
+go, from the same number of senders, or so many a second. What a message costs depends above all on how many come
+together, so that this must not change along a curve. A point is the median of short runs, and each of those is verified.
 """
 
 import contextlib
@@ -33,8 +33,8 @@ CORES_TO_PIN = 4
 
 @dataclass(frozen=True, slots=True)
 class GrowthSettings:
-    """The sizes each curve goes through. `senders` saturate the cluster, with one message in flight each, or send `rate`
-    messages a second; conversations that are very many get `mesh_rate`, groups `group_rate`.
+    """The sizes each curve goes through. `senders` saturate the cluster with one message in flight each, or send
+    `rate` messages a second; conversations that are very many get `mesh_rate`, groups `group_rate`.
     """
 
     curves: tuple[str, ...] = ("connections", "conversations", "kept", "online", "offline", "servers")

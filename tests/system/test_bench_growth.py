@@ -21,9 +21,8 @@ from cim_common.store import keys
 from tests.system.cluster import Cluster
 
 TINY = GrowthSettings(
-    connections=(20, 40), conversations=(5, 50), kept=(0, 600), online=(4, 10), offline=(0, 30), rate=200, mesh_rate=400,
-    group_rate=50, senders=8, saturating_senders=8, seconds=0.4, warm_up=0.1,
-    repeat=1,
+    connections=(20, 40), conversations=(5, 50), kept=(0, 600), online=(4, 10), offline=(0, 30), rate=200,
+    mesh_rate=400, group_rate=50, senders=8, saturating_senders=8, seconds=0.4, warm_up=0.1, repeat=1,
 )  # fmt: skip
 
 
