@@ -2,7 +2,7 @@
 
 Each curve has a cluster of its own, and one thing that grows in it while the load stays the same: as many messages as
 go, from the same number of senders, or so many a second. What a message costs depends above all on how many come
-together, so that this must not change along a curve. A point is the median of short runs, and each of those is verified.
+together, so that this must not change along a curve. A point is the median of short runs, each of them verified.
 """
 
 import contextlib
