@@ -122,10 +122,10 @@ class Result:
     """One run of one benchmark, or several of them in `runs`. Only `benchmark` must be given; what says where, when
     and by which command it ran is found out.
 
-    `settings` are the benchmark's arguments. `seconds` is the measured time, without warming up; figures are of it. Counts
-    are of the whole run: of the messages `sent` so many were `acked`, `delivered` reached their receivers (a group message
-    counts once for each); `lost`, `duplicates` and `out_of_order` are counted at receivers, `failed` were refused or not
-    answered.
+    `settings` are the benchmark's arguments. `seconds` is the measured time, without warming up; figures are of it.
+    Counts are of the whole run: of the messages `sent` so many were `acked`, `delivered` reached their receivers (a
+    group message counts once for each); `lost`, `duplicates` and `out_of_order` are counted at receivers, `failed` were
+    refused or not answered.
     `figures` holds what only one benchmark has, by names that end in their unit; `missing` says why something is None.
     """
 
