@@ -48,7 +48,8 @@ def full() -> Result:
 
 
 def test_what_is_written_is_read_again() -> None:
-    assert from_json(to_json(full())) == full()
+    written = full()
+    assert from_json(to_json(written)) == written
 
 
 def test_every_field_is_written_and_what_was_not_measured_is_null() -> None:
@@ -59,8 +60,9 @@ def test_every_field_is_written_and_what_was_not_measured_is_null() -> None:
 
 
 def test_fields_that_a_later_version_added_are_passed_over() -> None:
-    record = json.loads(to_json(full())) | {"colour": "red"}
-    assert from_json(json.dumps(record)) == full()
+    written = full()
+    record = json.loads(to_json(written)) | {"colour": "red"}
+    assert from_json(json.dumps(record)) == written
 
 
 @pytest.mark.parametrize(
