@@ -6,6 +6,7 @@ and passes through log, push stream and connections as it is.
 """
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -209,13 +210,18 @@ def _coder(kind: type) -> tuple[Callable[[Any], bytes], Callable[[Any], Any]]:
     command = COMMAND_OF[kind]
     field = _FIELD_OF[command]
     body = getattr(pb, kind.__name__)
+    tag = _body_tag(command)
+    names: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
+    flat = kind not in _NESTED and not any((kind, name) in _LISTS for name in names)
+    values = attrgetter(*names) if flat and len(names) > 1 else None
 
     def to_body(message: Any) -> bytes:
-        fields: dict[str, Any] = {"command": command, field: _to_pb(message, body)}
-        return pb.Frame(**fields).SerializeToString()
+        encoded = (body(**message._asdict()) if flat else _to_pb(message, body)).SerializeToString()
+        return b"%b%b%b" % (tag, varint(len(encoded)), encoded)
 
     def from_frame(parsed: pb.Frame) -> Any:
-        return _from_pb(getattr(parsed, field), kind)
+        part = getattr(parsed, field)
+        return _from_pb(part, kind) if values is None else _new(kind, values(part))
 
     return to_body, from_frame
 

@@ -6,9 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cim_common.wire import NEED_DATA, Role, codec
+from cim_common.wire import cim_pb2 as pb
 from cim_common.wire import messages as m
 from cim_common.wire.codes import Code, reconnects
 from cim_common.wire.commands import State
+from cim_common.wire.framing import read_length
 from tests.cim_common.wire import samples
 
 
@@ -88,6 +90,14 @@ def test_the_login_comes_back(login: m.Login, welcome: m.LoginOk) -> None:
 @given(samples.CLOSES, st.sampled_from(Role), st.sampled_from([State.FRESH, State.LOGGING_IN, State.LOGGED_IN]))
 def test_a_close_comes_back_in_every_state(close: m.Close, role: Role, state: State) -> None:
     assert decoded(codec.encode(close), role, state) == close
+
+
+@given(st.one_of(samples.FROM_CLIENT, samples.FROM_SERVER))
+def test_every_frame_is_what_protobuf_makes_of_it(message: Any) -> None:
+    data = codec.encode(message)
+    length, begin = read_length(data, 0, len(data)) or (0, 0)
+    assert begin + length == len(data)
+    assert pb.Frame.FromString(data[begin:]).SerializeToString() == data[begin:]
 
 
 def test_the_range_of_a_code_says_whether_to_reconnect() -> None:

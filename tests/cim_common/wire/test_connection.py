@@ -342,3 +342,17 @@ def test_an_idle_connection_is_small() -> None:
     used = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert used / len(connections) < 250
+
+
+def test_whoever_stops_between_two_messages_finds_the_rest_later() -> None:
+    client, server = samples.ends(State.LOGGED_IN)
+    sent = [m.Ping(number) for number in range(1, 6)]
+    server.receive_data(b"".join([client.send(message) for message in sent]))
+    for event in server.events():
+        assert event == sent[0]
+        break
+    assert server.next_event() == sent[1]
+    server.receive_data(client.send(m.Ping(6)))
+    assert list(server.events()) == [*sent[2:], m.Ping(6)]
+    assert list(server.events()) == []
+    assert server.buffered == 0
