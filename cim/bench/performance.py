@@ -14,7 +14,7 @@ from typing import Any
 
 import redis
 
-from cim.bench import charts, floor, idle, logins, messages, plots, route, startup, sync, table, targets
+from cim.bench import charts, floor, group, growth, idle, logins, messages, plots, route, startup, sync, table, targets
 from cim.bench.accounts import AccountsError
 from cim.bench.charts import Rows
 from cim.bench.crowd import CrowdError
@@ -29,6 +29,9 @@ FAILURES = (
     TargetError, AccountsError, CrowdError, GeneratorError, startup.StartupError, redis.RedisError, OSError
 )  # fmt: skip
 """What a benchmark raises when it cannot be made here; anything else is a mistake of ours and ends everything."""
+
+ON_A_FLOOR = ("messages", "group")
+"""Benchmarks whose figures stand beside the floor."""
 
 NOTES = re.compile(r"<!-- notes -->\n.*?<!-- end of notes -->\n", re.DOTALL)
 """Written by hand, and kept when the page is made anew."""
@@ -49,6 +52,14 @@ def _messages(name: str, **settings: Any) -> Step:
     def run(target: Target, quick: bool, progress: Progress) -> Result:
         seconds = {"seconds": 2.0, "warm_up": 1.0} if quick else {}
         return messages.run(target, messages.Settings(**{**settings, **seconds}), progress)
+
+    return Step(name, run)
+
+
+def _group(name: str, **settings: Any) -> Step:
+    def run(target: Target, quick: bool, progress: Progress) -> Result:
+        shorter = {"seconds": 2.0, "warm_up": 1.0, "lone_messages": 20} if quick else {}
+        return group.run(target, group.Settings(**{**settings, **shorter}), progress)
 
     return Step(name, run)
 
@@ -80,6 +91,8 @@ STEPS = (
     _messages("5,000 messages/s", senders=500, rate=5_000.0),
     _messages("10,000 messages/s", senders=500, rate=10_000.0),
     _messages("20,000 messages/s", senders=500, rate=20_000.0),
+    _group("a group of 500", members=500, online=500, senders=16),
+    _group("a group of 10,000", members=10_000, online=2_000, senders=16, lone=True),
     Step("idle connections", _idle, servers=1),
     Step("missed messages", _sync),
     Step("logins with tokens", _logins),
@@ -88,7 +101,7 @@ STEPS = (
 
 
 def run(quick: bool, progress: Progress, steps: Sequence[Step] = STEPS) -> Result:
-    """All of it, in `runs`: some minutes, or one when quick, with shorter and so less certain measurements."""
+    """All of it, in `runs`: a quarter of an hour; some minutes when quick, with shorter measurements and no curves."""
     began = time.monotonic()
     found: list[Result] = []
     missing: dict[str, str] = {}
@@ -98,8 +111,13 @@ def run(quick: bool, progress: Progress, steps: Sequence[Step] = STEPS) -> Resul
         heading = f"{number + 1} of {len(steps)}, {step.name}"
         result = _tried(step.name, functools.partial(_made, step, quick, progress, heading), missing)
         if result is not None:
-            found.append(replace(result, floor=ground.floor) if ground and result.benchmark == "messages" else result)
-    found += [one for one in (ground, started) if one is not None]
+            found.append(replace(result, floor=ground.floor) if ground and result.benchmark in ON_A_FLOOR else result)
+    curves = None
+    if quick:
+        missing["growth"] = "Not measured with --quick."
+    else:
+        curves = _tried("growth", lambda: growth.run(growth.GrowthSettings(), progress), missing)
+    found += [one for one in (curves, ground, started) if one is not None]
     machine = next((one.machine for one in found if one.machine.engine), found[0].machine) if found else None
     result = Result(
         benchmark="all", settings={"quick": quick}, seconds=time.monotonic() - began, runs=tuple(found), missing=missing

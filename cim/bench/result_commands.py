@@ -122,14 +122,14 @@ def startup(times: int, servers: int, json_file: str | None, label: str) -> None
 
 
 @click.command("all")
-@click.option("--quick", is_flag=True, help="Shorter measurements: a minute, and less certain.")
+@click.option("--quick", is_flag=True, help="Shorter measurements and no curves: some minutes, less certain.")
 @click.option(
     "--docs", type=click.Path(dir_okay=False), metavar="FILE.md",
     help="Write a page of the documentation, and its plots into a folder of its name.",
 )  # fmt: skip
 @output
 def all_(quick: bool, docs: str | None, json_file: str | None, label: str) -> None:
-    """Everything that has a target, one after the other: some minutes.
+    """Everything that has a target, and the curves of growth, one after the other: a quarter of an hour.
 
     \b
     Examples:

@@ -69,6 +69,7 @@ def without_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cim.bench.performance.own", lambda servers: _Nowhere())
     monkeypatch.setattr("cim.bench.floor.run", lambda settings, progress: floor)
     monkeypatch.setattr("cim.bench.startup.run", refused)
+    monkeypatch.setattr("cim.bench.growth.run", refused)
 
 
 class _Nowhere:
@@ -89,7 +90,11 @@ def test_all_goes_on_when_one_cannot_be_measured() -> None:
     found = performance.run(True, said.append, steps)
     assert [run.benchmark for run in found.runs] == ["messages", "floor"]
     assert found.runs[0].floor == records.FLOOR
-    assert found.missing == {"one": "Descriptors do not suffice.", "startup": "No cluster starts here."}
+    assert found.missing == {
+        "one": "Descriptors do not suffice.",
+        "startup": "No cluster starts here.",
+        "growth": "Not measured with --quick.",
+    }
     assert found.machine == records.MACHINE
     assert "2 of 2, other: starting a cluster" in said
     assert "- one: Descriptors do not suffice." in markdown([found], "performance")
