@@ -11,6 +11,7 @@ from typing import Any
 import redis
 
 from cim.bench.accounts import Account
+from cim.bench.worker import GeneratorError
 from cim_common import accept, ids
 from cim_common.accept import Append, Status
 from cim_common.store.commit import MAX_BATCH, GroupCommit
@@ -21,11 +22,12 @@ from cim_common.wire import codec
 
 DEVICE = "filling"
 SAY_EVERY = 20_000
+REWRITE_S = 120.0
 
 Progress = Callable[[str], None]
 
 
-class FillingFailed(Exception):
+class FillingFailed(GeneratorError):
     """A message was not stored."""
 
 
@@ -73,6 +75,22 @@ class Filling:
             self._commit(batch)
             if start % (SAY_EVERY // MAX_BATCH * MAX_BATCH) == 0:
                 progress(f"filling the store: {start:,} of {count:,} messages")
+
+    def wait_for_rewrite(self) -> None:
+        """Until Redis is not rewriting its file, as it does after so much has been written to it.
+
+        Raises:
+            FillingFailed: it goes on and on.
+        """
+        ends = time.monotonic() + REWRITE_S
+        while self._rewriting():
+            if time.monotonic() > ends:
+                raise FillingFailed(f"Redis has been rewriting its file for {REWRITE_S:g} s.")
+            time.sleep(0.1)
+
+    def _rewriting(self) -> bool:
+        info: Any = self._client.info("persistence")
+        return bool(info["aof_rewrite_in_progress"] or info["aof_rewrite_scheduled"])
 
     def _commit(self, appends: list[Append]) -> None:
         for append in appends:

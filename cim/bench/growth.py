@@ -44,7 +44,7 @@ class GrowthSettings:
     online: tuple[int, ...] = (10, 50, 100, 500, 1_000)
     offline: tuple[int, ...] = (0, 100, 1_000, 10_000)
     rate: float | None = None
-    mesh_rate: float = 4_000
+    mesh_rate: float = 2_000
     group_rate: float = 200
     senders: int = 200
     saturating_senders: int = 500
@@ -147,6 +147,7 @@ class _Growth:
                 for count in self.settings.kept:
                     filling.fill(accounts.make(target, FILLING_USERS), count - there, 100, self.progress)
                     there = count
+                    filling.wait_for_rewrite()
                     points += _point(count, self.message_cost(target))
         yield _cost_curve("kept", "messages of others kept in Redis", points)
 

@@ -22,7 +22,9 @@ RECEIVE_BYTES = 262_144
 AT_ONCE = 256
 """Requests of setting up without an answer, over all connections."""
 
-BURST = 32
+BURST = 10
+"""Messages sent at once, each to another conversation, so that no two of them share a write to a receiver."""
+
 ANSWER_S = 20.0
 PING_S = 8.0
 PING = codec.encode(m.Ping())

@@ -48,17 +48,19 @@ class Worker:
             raise GeneratorError(f"The generator has ended: {self._last_words()}") from error
 
     def answer(self, within_s: float) -> Any:
-        """Its next line; read without a buffer, which could hold back what select looks for.
+        """Its next line; read without a buffer, which could hold back what poll looks for.
 
         Raises:
             GeneratorError: it does not answer in time, or has ended.
         """
         assert self._process.stdout is not None
         descriptor, line = self._process.stdout.fileno(), b""
+        ready = select.poll()  # not select: this process may hold thousands of connections
+        ready.register(descriptor, select.POLLIN)
         deadline = time.monotonic() + within_s
         while not line.endswith(b"\n"):
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+            if left <= 0 or not ready.poll(left * 1000):
                 raise GeneratorError("The generator does not answer.")
             data = os.read(descriptor, READ_BYTES)
             if not data:

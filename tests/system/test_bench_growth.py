@@ -1,14 +1,15 @@
 """`cim bench growth` and `soak`, tiny: each curve has its points, every run in it is verified."""
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 
 import pytest
 import redis
 
-from cim.bench import accounts, groups, growth, soak, syscalls, table, target
+from cim.bench import accounts, groups, growth, proc, soak, syscalls, table, target
 from cim.bench.filling import Filling, FillingFailed
 from cim.bench.growth import GrowthSettings
 from cim.bench.mesh import Mesh
@@ -80,6 +81,16 @@ def test_a_wrong_run_leaves_no_curve(place: Target, monkeypatch: pytest.MonkeyPa
     found = growth.run(replace(TINY, curves=("online",)), quiet)
     assert found.wrong == {"lost": 2}
     assert found.curve == ()
+
+
+def test_generators_are_heard_beside_thousands_of_descriptors(place: Target) -> None:
+    proc.allow_descriptors()
+    with ExitStack() as stack:
+        for _ in range(1_100):
+            stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        found = groups.run(place, (3, 0), 50, 0.2, quiet)
+    assert not found.wrong
+    assert found.sent
 
 
 def test_a_soak_samples_while_connections_come_and_go(place: Target) -> None:
