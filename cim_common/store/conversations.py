@@ -205,7 +205,8 @@ def _starts(
         counted = (mark is not None or name != ids.LOBBY) and not out
         # What retention has removed cannot be read any more and counts no longer.
         gone = int(state.gone or 0) - int(state.own_gone or 0)
-        unread = int(state.texts or 0) - int(state.own or 0) - max(read_base, member.base if member else 0, gone)
+        texts = int(state.last or 0) - int(state.other_entries or 0)
+        unread = texts - int(state.own or 0) - max(read_base, member.base if member else 0, gone)
         pinned, muted = flags_of(setting)
         found.append(
             Conversation(
@@ -229,7 +230,7 @@ class _State(NamedTuple):
     name: bytes | None
     topic: bytes | None
     member: bytes | None
-    texts: bytes | None
+    other_entries: bytes | None
     own: bytes | None
     active: bytes | None
     members: bytes | None
@@ -242,7 +243,7 @@ class _State(NamedTuple):
 def _state_command(conversation: str, user: int) -> Command:
     peer = ids.peer(conversation, user)
     return (
-        "HMGET", keys.conv(conversation), "l", "i", f"n:{peer}", "gn", "gt", f"m:{user}", "c", f"o:{user}", "r", "mc",
+        "HMGET", keys.conv(conversation), "l", "i", f"n:{peer}", "gn", "gt", f"m:{user}", "x", f"o:{user}", "r", "mc",
         "k", "pins", "fc", f"d:{user}",
     )  # fmt: skip
 

@@ -50,7 +50,7 @@ def check() -> Flow[Metadata]:
     return ours
 
 
-_LOBBY_FIELDS = (("v", "1"), ("l", "0"), ("c", "0"), ("f", "1"), ("iv", "0"), ("k", "l"))
+_LOBBY_FIELDS = (("v", "1"), ("l", "0"), ("x", "0"), ("f", "1"), ("iv", "0"), ("k", "l"))
 
 
 def _engine(info: bytes) -> str:

@@ -246,7 +246,7 @@ def test_a_store_that_was_set_back_is_told(people: list[Program], bob: Listener,
         alice.done("POST", "/messages", {"to": "bob", "text": text})
     bob.poll()
     bob.poll()
-    store.hset(keys.conv(direct), mapping={"l": 2, "c": 2})
+    store.hset(keys.conv(direct), mapping={"l": 2})
     store.xtrim(keys.log(direct), maxlen=0)
     store.delete(keys.log(direct))
     field, value = entries.fields_of(LogEntry(0, 0, 2, b"", b"\x8a\x01\x01x"))

@@ -57,7 +57,7 @@ class Bench:
             meta, content = codec.entry_meta(A, "anna", "d1", seq, time_ms), codec.entry_content("x")
             entry = entries.fields_of(LogEntry(seq, seq - 1, seq, meta, content))
             self.store.command("XADD", keys.log(conversation), f"{seq}-0", *entry)
-        self.store.command("HSET", keys.conv(conversation), "l", count, "c", count, "f", 1, "k", "d")
+        self.store.command("HSET", keys.conv(conversation), "l", count, "x", 0, "f", 1, "k", "d")
         self.heads[conversation] = count
 
     def left(self, conversation: str) -> int:

@@ -20,7 +20,7 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     "a head without its entry": (lambda c: c.hset(keys.conv(DIRECT), "l", 6), "does not hold 1 to 6"),
     "an entry is gone": (lambda c: c.xdel(keys.log(DIRECT), "3-0"), "does not hold 1 to 5"),
     "an entry was there": (lambda c: c.execute_command("XSETID", keys.log(DIRECT), "6-0"), "last id is"),
-    "the count lags": (lambda c: c.hset(keys.conv(DIRECT), "c", 4), "the counts end at 5"),
+    "the count lags": (lambda c: c.hset(keys.conv(DIRECT), "x", 1), "the counts end at 5"),
     "the sender's record lags": (lambda c: c.hset(keys.conv(DIRECT), f"s:{ALICE}:d1", "4 4 0 1.0"), "its last entry"),
     "the sender's record is missing": (lambda c: c.hdel(keys.conv(DIRECT), f"s:{ALICE}:d1"), "its last entry"),
     "not among the recent": (lambda c: c.delete(keys.RECENT), "recent"),

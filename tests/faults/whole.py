@@ -61,8 +61,9 @@ def _of_conversation(client: "redis.Redis", conversation: str, lately: set[int])
         if info["last-generated-id"] != b"%d-0" % last:
             yield f"the log's last id is {info['last-generated-id']}, the conversation's {last}"
         counts = [entry.texts for entry in log]
-        if counts != sorted(counts) or counts[-1] != int(record[b"c"]):
-            yield f"the counts end at {counts[-1]}, the conversation's is {int(record[b'c'])}"
+        texts = last - int(record[b"x"])
+        if counts != sorted(counts) or counts[-1] != texts:
+            yield f"the counts end at {counts[-1]}, the conversation's is {texts}"
         if recent.hash_of(conversation) not in lately:
             yield "not among the recent ones"
     yield from _of_senders(record, log)

@@ -29,7 +29,8 @@
 -- todo is 1 while the lists of members concerned are not known to be written (I13): field `t` names them,
 -- "version:user,user;version:user", by the version of the members with which each came to stand there.
 --
--- A message's checks come before its first write. A sender record is "last n, last seq, refusal, cost":
+-- Of a log `l` is the last seq, and `x` counts the entries that are no texts: rarely written, so that texts need not be
+-- counted. A message's checks come before its first write. A sender record is "last n, last seq, refusal, cost":
 -- refusal is the code with which last n was refused, or 0; cost is when the sender's debt is paid (GCRA).
 -- A stranger's refusal is kept in a key of its own for 10 minutes, as "n code"; so long the idempotency key holds minus
 -- the code of one, except that of a scheduled message, which `due` remembers.
@@ -143,7 +144,7 @@ local function attempt_of(message, head, kind, exists)
   local extra = message.first_key + (message.by_n and 2 or 3)
   return {
     user = message.user, member = member_of(head[7]), kind = kind, exists = exists, start = start,
-    seq = tonumber(head[2] or 0) + 1, count = tonumber(head[3] or 0), op = message.op, log = message.log,
+    seq = tonumber(head[2] or 0) + 1, count = (head[2] or 0) - (head[3] or 0), op = message.op, log = message.log,
     conv = message.conv, overlay = KEYS[extra], todo = KEYS[extra + 1], due = KEYS[extra + 2],
     index = KEYS[extra + 3],
     members = tonumber(call('HGET', message.conv, 'mc') or 0), fields = {}, affected = {}, commands = {},
@@ -169,7 +170,7 @@ end
 
 local function append(message)
   local log, conv, conversation, op = message.log, message.conv, message.conversation, message.op
-  local head = call('HMGET', conv, 'k', 'l', 'c', 'iv', 't', 'r', message.role_field, message.own_field, 'g',
+  local head = call('HMGET', conv, 'k', 'l', 'x', 'iv', 't', 'r', message.role_field, message.own_field, 'g',
     message.sender_field)
   local exists = head[1] ~= false
   local creates = op and op.k == CREATED
@@ -211,19 +212,19 @@ local function append(message)
 
   local seq = tonumber(head[2] or 0) + 1
   local seq_text = format('%d', seq)
-  local count, own = head[3] or '0', head[8] or '0'
-  if is_text(message.content) then count, own = format('%d', count + 1), format('%d', own + 1) end
+  local others, own = tonumber(head[3] or 0), tonumber(head[8] or 0)
+  if is_text(message.content) then own = own + 1 else others = others + 1 end
   if not mentioned then mention() end
   call('XADD', log, seq_text .. '-0', 'e',
-    message.n_text .. ' ' .. format('%d', last_seq) .. ' ' .. count .. ' ' .. message.data)
+    message.n_text .. format(' %d %d ', last_seq, seq - others) .. message.data)
   if message.by_n then
     last_n, last_seq = message.n, seq
   else
     call('SET', message.idempotency, seq_text, 'EX', message.mode)
   end
   if not unmetered then busy, debt = busy + conversation_cost, debt + sender_cost end
-  call('HSET', conv, 'l', seq_text, 'c', count, 'r', format('%.1f', busy), message.own_field, own,
-    message.sender_field, format('%d %d 0 %.1f', last_n, last_seq, debt))
+  call('HSET', conv, 'l', seq_text, 'x', format('%d', others), 'r', format('%.1f', busy),
+    message.own_field, format('%d', own), message.sender_field, format('%d %d 0 %.1f', last_n, last_seq, debt))
   if op then
     if op.fire then call('ZREM', a.due, op.fire) end
     if apply_change(a, conversation, head[5]) then todo = 1 end
@@ -241,7 +242,7 @@ local key, arg, width = FIXED_KEYS + 1, FIXED_ARGUMENTS + 1, tonumber(ARGV[8])
 -- A text by n that is its sender's next, in a conversation known to the caller; nil, and nothing done, if it is not.
 local function append_next()
   local conv, sender_field, n, after = KEYS[key + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4]
-  local head = call('HMGET', conv, 'l', 'c', 'iv', 'r', ARGV[arg], ARGV[arg + 1], sender_field)
+  local head = call('HMGET', conv, 'l', 'x', 'iv', 'r', ARGV[arg], ARGV[arg + 1], sender_field)
   local own, record, role = head[6], head[7], head[5] and byte(head[5], 1)
   if not (own and record and head[3] == ARGV[arg + 5] and MAY_WRITE[role]) then return nil end
   local last_n, last_seq, debt = match(record, '^(%d+) (%d+) 0 (.*)$')
@@ -259,10 +260,10 @@ local function append_next()
   end
   local seq = head[1] + 1
   local seq_text = format('%d', seq)
-  local count = head[2] == head[1] and seq_text or format('%d', head[2] + 1)
+  local count = head[2] == '0' and seq_text or format('%d', seq - head[2])
   if not mentioned then mention() end
   call('XADD', KEYS[key], seq_text .. '-0', 'e', n .. ' ' .. last_seq .. ' ' .. count .. ' ' .. ARGV[arg + 6])
-  call('HSET', conv, 'l', seq_text, 'c', count, 'r', busy, ARGV[arg + 1], format('%d', own + 1),
+  call('HSET', conv, 'l', seq_text, 'r', busy, ARGV[arg + 1], format('%d', own + 1),
     sender_field, n .. ' ' .. seq_text .. ' 0 ' .. owed)
   return seq
 end

@@ -11,11 +11,12 @@
 
 local MOST = 1000
 local user, seq, old, base = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local head = redis.call('HMGET', KEYS[1], 'l', 'c', 'f', 'k', 'o:' .. user, 'm:' .. user, 'd:' .. user)
+local head = redis.call('HMGET', KEYS[1], 'l', 'x', 'f', 'k', 'o:' .. user, 'm:' .. user, 'd:' .. user)
 local member = member_of(head[6])
 local out = not member or member.role == 'l' or member.role == 'x'
 if not head[1] or (head[4] ~= 'l' and out) then return {} end
-local last, texts, own = tonumber(head[1]), tonumber(head[2]), tonumber(head[5] or 0)
+local last, own = tonumber(head[1]), tonumber(head[5] or 0)
+local texts = last - tonumber(head[2] or 0)
 if member and member.base > base then base = member.base end
 if seq > last then seq = last end
 if seq <= old then return {old, base, last} end

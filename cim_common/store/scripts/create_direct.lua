@@ -10,7 +10,7 @@
 -- What every append looks at comes first: Redis searches a small hash from its beginning.
 
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-local fields = {'k', 'd', 'l', 0, 'c', 0, 'iv', 0, 'r', 0}
+local fields = {'k', 'd', 'l', 0, 'x', 0, 'iv', 0, 'r', 0}
 local names, users = {}, {}
 for i = 5, #ARGV, 2 do
   users[#users + 1] = ARGV[i]
