@@ -60,3 +60,13 @@ def test_help_imports_no_program() -> None:
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd())
     for heavy in ("'trio'", "'flask'", "'redis'", "'pydantic'", "'prompt_toolkit'"):
         assert heavy not in run.stdout
+
+
+def test_chat_imports_only_what_it_runs() -> None:
+    """Half of the time from `cim chat` to its prompt is spent importing."""
+    code = "import sys, cim.cli, cim_client.terminal.program; print(*{name.split('.')[0] for name in sys.modules})"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    imported = set(ran.stdout.split())
+    assert "cim_client" in imported
+    others = {"cim_server", "cim_route", "redis", "flask", "pydantic", "structlog", "argon2", "precis_i18n", "kazoo"}
+    assert not imported & {*others, "prompt_toolkit"}
