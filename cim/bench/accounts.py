@@ -4,11 +4,12 @@ An operator's accounts are made a thousand a call, without passwords, and are no
 are registered cost a password hash each, some tens a second, and keep their limits.
 """
 
+import contextlib
 import http.client
 import json
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
@@ -20,6 +21,9 @@ REGISTERED_AT_ONCE = 4
 """Threads that register: route hashes two passwords at once, and these keep it busy."""
 
 Progress = Callable[[str], None]
+
+
+NO_ROUTE = "What answers there is not CIM's route."
 
 
 class AccountsError(Exception):
@@ -113,22 +117,38 @@ def register(
             api.done("POST", "/v1/register", who)
             return _log_in(api, {**who, "device_id": device}, who["password"])
 
+    made: list[Account] = []
     with ThreadPoolExecutor(REGISTERED_AT_ONCE) as pool:
-        made = []
-        for account in pool.map(register_one, range(1, count + 1)):
-            made.append(account)
-            progress(f"{len(made)} of {count} accounts")
+        try:
+            for account in pool.map(register_one, range(1, count + 1)):
+                made.append(account)
+                progress(f"{len(made)} of {count} accounts")
+        except BaseException:
+            # Those that are not begun would each fail as well, or keep Ctrl-C waiting.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return made
 
 
 def _provision(api: "Api", operator_token: str, body: dict[str, Any]) -> list[Account]:
     answer = api.done("POST", "/operator/v1/accounts", body, operator_token)
-    return [_account(one, answer["device_id"]) for one in answer["accounts"]]
+    with _a_route():
+        return [_account(one, answer["device_id"]) for one in answer["accounts"]]
 
 
 def _log_in(api: "Api", body: dict[str, Any], password: str | None, token: str | None = None) -> Account:
     answer = api.done("POST", "/v1/login", body, token)
-    return _account(answer, answer["device_id"])._replace(password=password)
+    with _a_route():
+        return _account(answer, answer["device_id"])._replace(password=password)
+
+
+@contextlib.contextmanager
+def _a_route() -> Iterator[None]:
+    """For reading an answer: one that is not as route's are, is another program's."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        raise AccountsError(NO_ROUTE) from error
 
 
 def _account(answer: dict[str, Any], device: str) -> Account:
@@ -143,9 +163,16 @@ class Api:
     """Calls of route's HTTP API over one connection."""
 
     def __init__(self, route: str) -> None:
-        place = urlsplit(route)
+        """Raises AccountsError: that is no URL."""
+        try:
+            place = urlsplit(route)
+            port = place.port
+        except ValueError as error:
+            raise AccountsError(f"{route} is not a URL: {error}.") from error
+        if place.scheme not in ("http", "https") or not place.hostname:
+            raise AccountsError(f"{route} is not the URL of a route: it looks like http://127.0.0.1:8080.")
         kind = http.client.HTTPSConnection if place.scheme == "https" else http.client.HTTPConnection
-        self._connection = kind(place.hostname or "", place.port, timeout=TIMEOUT_S)
+        self._connection = kind(place.hostname, port, timeout=TIMEOUT_S)
 
     def __enter__(self) -> "Api":
         return self
@@ -165,9 +192,14 @@ class Api:
         try:
             self._connection.request(method, path, None if body is None else json.dumps(body).encode(), headers)
             response = self._connection.getresponse()
-            answer = json.loads(response.read() or b"null")
-        except (OSError, http.client.HTTPException, ValueError) as error:
+            data = response.read()
+        except (OSError, http.client.HTTPException) as error:
             raise AccountsError(f"Route does not answer {path}: {error}.") from error
+        try:
+            answer = json.loads(data or b"null")
+        except ValueError as error:
+            raise AccountsError(f"{NO_ROUTE} {path}: {response.status}, and no JSON.") from error
         if response.status not in (http.HTTPStatus.OK, http.HTTPStatus.CREATED):
-            raise AccountsError(f"Route refuses {path}: {answer.get('detail', answer)}")
+            detail = answer.get("detail", answer) if isinstance(answer, dict) else answer
+            raise AccountsError(f"Route refuses {path}: {detail}")
         return answer

@@ -66,7 +66,9 @@ def of_ready_file(path: Path) -> Target:
             route_pid=record["route_pid"],
             redis_pid=record["redis_pid"],
         )
-    except (OSError, ValueError, KeyError) as error:
+    except FileNotFoundError as error:
+        raise TargetError(f"{error.filename} is not there: no cluster runs with that ready file.") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TargetError(f"{path} is not the ready file of a running cluster ({error!r}).") from error
 
 

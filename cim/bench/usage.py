@@ -64,10 +64,11 @@ class Usage:
     """What happened between two readings, `seconds` apart.
 
     `cpu_s` by process: the ids of servers, "route", "redis", "generator". `metrics` are differences of the servers'
-    counters, added up. `missing` tells why something is None.
+    counters, added up. `servers` is how many there are, known or not. `missing` tells why something is None.
     """
 
     seconds: float
+    servers: int
     cpu_s: dict[str, float]
     before: dict[str, Process]
     after: dict[str, Process]
@@ -76,10 +77,14 @@ class Usage:
     missing: dict[str, str] = field(default_factory=dict)
 
     def cpu_us_per(self, count: int) -> dict[str, float | None]:
-        """Microseconds of processor time for each of `count`; the total leaves the generator out."""
+        """Microseconds of processor time for each of `count`; the total leaves the generator out.
+
+        Servers are told all together or not at all: without one of them the sum would look like a cheap cluster's.
+        """
         others = ("route", "redis", "generator")
         servers = [spent for name, spent in self.cpu_s.items() if name not in others]
-        parts: dict[str, float | None] = {"servers": sum(servers) if servers else None}
+        whole = bool(servers) and len(servers) == self.servers
+        parts: dict[str, float | None] = {"servers": sum(servers) if whole else None}
         parts |= {name: self.cpu_s.get(name) for name in others}
         charged = [parts["servers"], parts["route"], parts["redis"]]
         known = [spent for spent in charged if spent is not None]
@@ -181,7 +186,8 @@ class Meter:
         if before.store is not None and after.store is not None:
             store = between(before.store, after.store)
         seconds = after.at - before.at
-        return Usage(seconds, cpu, before.processes, after.processes, metrics, store, dict(self._missing))
+        count = len(self._target.servers)
+        return Usage(seconds, count, cpu, before.processes, after.processes, metrics, store, dict(self._missing))
 
     def _read_processes(self) -> dict[str, Process]:
         target = self._target

@@ -133,6 +133,7 @@ def test_ctrl_c_stops_what_was_started(tmp_path: Path, number: signal.Signals) -
         (["messages", "--rate", "5", "--saturate"], "two kinds of load"),
         (["messages", "--cluster", __file__], "is not the ready file of a running cluster"),
         (["messages", "--route", "http://127.0.0.1:1"], "Route does not answer"),
+        (["messages", "--route", "127.0.0.1:1"], "is not the URL of a route"),
     ],
 )
 def test_what_cannot_be_measured_is_said_in_a_sentence(arguments: list[str], says: str) -> None:

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
-from cim.bench import accounts, idle, proc, results, sync, target
+from cim.bench import accounts, idle, proc, results, sync, target, targets
 from cim.bench.crowd import Crowd, CrowdError
+from cim.bench.figures import value_at
 from cim.bench.idle import IdleSettings
+from cim.bench.results import Result
 from cim.bench.sync import SyncSettings
 from cim.bench.target import Target
 from tests.real_servers import eventually
@@ -44,6 +46,13 @@ def bench(*arguments: str, code: int = 0) -> dict[str, Any]:
     )
 
 
+def every_target_has_its_figure(found: Result) -> None:
+    """A target whose place nothing fills would be "not measured" for ever."""
+    paths = [goal.path for goal in targets.GOALS if goal.benchmark == found.benchmark]
+    assert paths
+    assert [path for path in paths if value_at(found, path) is None] == []
+
+
 def test_idle_counts_every_connection(place: Target) -> None:
     found = idle.run(place, IdleSettings(60, seconds=1, quiet_s=0.5, settle_s=0.2))
     assert not found.wrong
@@ -56,6 +65,7 @@ def test_idle_counts_every_connection(place: Target) -> None:
     assert found.missing == {}
     assert found.machine.engine is not None
     assert results.from_json(results.to_json(found)) == found
+    every_target_has_its_figure(found)
 
 
 def test_sync_verifies_every_seq(cluster: Cluster, tmp_path: Path) -> None:
@@ -71,6 +81,7 @@ def test_sync_verifies_every_seq(cluster: Cluster, tmp_path: Path) -> None:
 def test_sync_of_a_cluster_known_by_its_route_only(cluster: Cluster) -> None:
     found = sync.run(Target(cluster.route), SyncSettings(40))
     assert not found.wrong
+    every_target_has_its_figure(found)
     assert found.cpu_us_per_message is not None
     assert found.cpu_us_per_message.total is None
     assert found.figures["servers_peak_growth_bytes"] is None

@@ -1,5 +1,9 @@
 """The accounts of a run, from a real cluster: an operator's, and registered ones."""
 
+import contextlib
+import http.server
+import socket
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,3 +81,47 @@ def test_what_goes_wrong_is_one_sentence(place: Place) -> None:
         accounts.make(Place(place.route, "x" * 64), 1)
     with pytest.raises(AccountsError, match="does not answer"):
         accounts.make(Place("http://127.0.0.1:9", "x" * 64), 1)
+    for no_url in ("127.0.0.1:8080", "localhost", "http://localhost:none", "ftp://localhost"):
+        with pytest.raises(AccountsError, match=r"is not .*URL"):
+            accounts.make(Place(no_url), 1)
+
+
+@pytest.mark.parametrize("answer", [b"<html>", b"[]", b"{}", b"null", b'{"device_id": "a", "accounts": [{}]}'])
+@pytest.mark.parametrize("operator_token", [None, "x" * 64])
+def test_a_route_of_another_program_is_recognised(answer: bytes, operator_token: str | None) -> None:
+    class Other(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *arguments: object) -> None:
+            """Quiet."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Other) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        with pytest.raises(AccountsError, match="is not CIM's route"):
+            accounts.make(Place(f"http://127.0.0.1:{server.server_port}", operator_token), 1)
+        server.shutdown()
+        thread.join()
+
+
+def test_after_one_that_fails_no_more_are_registered() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        asked: list[int] = []
+
+        def hang_up() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    listener.accept()[0].close()
+                    asked.append(1)
+
+        thread = threading.Thread(target=hang_up, daemon=True)
+        thread.start()
+        with pytest.raises(AccountsError):
+            accounts.make(Place(f"http://127.0.0.1:{listener.getsockname()[1]}"), 20_000)
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    assert len(asked) < 2_000

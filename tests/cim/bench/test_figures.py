@@ -34,7 +34,7 @@ def test_figures_of_a_run_are_those_that_were_measured() -> None:
         ("pages_per_s", "pages", "/s", "higher"),
         ("heartbeats_percent_of_core", "heartbeats", "% of a core", "lower"),
         ("heartbeats_percent_of_core_per_10000", "heartbeats", "% of a core for 10,000", "lower"),
-        ("sdk_seconds", "sdk", "s", "lower"),
+        ("up_seconds", "up", "s", "lower"),
         ("lone_cpu_us_per_member", "lone cpu", "µs a member", "lower"),
         ("growth_bytes_per_connection", "growth", "bytes a connection", "lower"),
         ("last_socket_ms", "last socket", "ms", "lower"),

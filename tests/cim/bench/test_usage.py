@@ -93,9 +93,15 @@ def test_a_stretch_of_work(address: str, redis_server: RealRedis) -> None:
 
 def test_the_total_leaves_the_generator_out_and_counts_every_server() -> None:
     spent = {"s1": 1.0, "s2": 2.0, "route": 0.5, "redis": 1.5, "generator": 4.0}
-    usage = Usage(1.0, spent, {}, {}, None, None)
+    usage = Usage(1.0, 2, spent, {}, {}, None, None)
     assert usage.cpu_us_per(1_000_000) == {"servers": 3.0, "route": 0.5, "redis": 1.5, "generator": 4.0, "total": 5.0}
     assert set(usage.cpu_us_per(0).values()) == {None}
+
+
+def test_without_one_of_the_servers_their_sum_is_not_told() -> None:
+    usage = Usage(1.0, 2, {"s1": 1.0, "route": 0.5, "redis": 1.5}, {}, {}, None, None)
+    found = usage.cpu_us_per(1_000_000)
+    assert (found["servers"], found["total"], found["redis"]) == (None, None, 1.5)
 
 
 def test_what_cannot_be_read_is_missing_and_says_why() -> None:
