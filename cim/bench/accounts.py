@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
+from cim.bench import NotMeasured
+
 AT_ONCE = 1_000
 TIMEOUT_S = 60.0
 DEVICE = "bench"
@@ -26,7 +28,7 @@ Progress = Callable[[str], None]
 NO_ROUTE = "What answers there is not CIM's route."
 
 
-class AccountsError(Exception):
+class AccountsError(NotMeasured):
     """The accounts cannot be made; one sentence with the reason."""
 
 

@@ -1,12 +1,17 @@
 """`cim bench`: measures a cluster and checks it while it does. What a command needs is imported when it runs."""
 
+import contextlib
+import os
+import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from cim.bench import failures
 
 if TYPE_CHECKING:
     from cim.bench.results import Result
@@ -98,21 +103,37 @@ def measured(
 
 def measured_alone(run: Callable[[], "Result"], json_file: str | None) -> None:
     """The same for a benchmark that finds its clusters itself."""
-    from cim.bench.accounts import AccountsError
-    from cim.bench.target import TargetError
-    from cim.bench.worker import GeneratorError
+    with told():
+        _see_that_there_is_room_for(json_file, click.get_current_context().meta.get(REPORT))
+        finished(run(), json_file)
 
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """What stops a command is told in a sentence, and SIGTERM ends it in order as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        result = run()
-    except (TargetError, AccountsError, GeneratorError) as error:
-        progress("")
-        raise click.ClickException(str(error)) from error
+        yield
     except KeyboardInterrupt:
         progress("")
         click.echo("Interrupted: nothing was measured.", err=True)
         sys.exit(INTERRUPTED)
-    finished(result, json_file)
+    except Exception as error:
+        if not isinstance(error, failures()):
+            raise
+        progress("")
+        raise click.ClickException(str(error) or repr(error)) from error
+
+
+def _see_that_there_is_room_for(*files: str | None) -> None:
+    """Before minutes are spent on what then could not be written.
+
+    Raises:
+        click.ClickException: a file has no folder it could be written to.
+    """
+    for file in files:
+        if file is not None and not os.access(folder := Path(file).absolute().parent, os.W_OK | os.X_OK):
+            raise click.ClickException(f"{file} cannot be written: {folder} is no folder, or takes no files.")
 
 
 def finished(result: "Result", json_file: str | None) -> None:
@@ -141,7 +162,8 @@ def _show(result: "Result") -> None:
 def progress(text: str) -> None:
     """One line on the terminal that the next one takes the place of; nothing where nobody looks."""
     if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[K{text}")
+        width = shutil.get_terminal_size().columns - 1
+        sys.stderr.write(f"\r\x1b[K{text[:width]}")
         sys.stderr.flush()
 
 
@@ -267,7 +289,7 @@ def floor(
     from cim.bench.floor import FloorSettings, run
 
     settings = FloorSettings(connections, payload, tuple(sorted(set(batches))), seconds, durability)
-    finished(replace(run(settings, progress), label=label), json_file)
+    measured_alone(lambda: replace(run(settings, progress), label=label), json_file)
 
 
 @bench.command()

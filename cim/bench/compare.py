@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from cim.bench import figures, results, table
+from cim.bench import NotMeasured, figures, results, table
 from cim.bench.charts import flat
 from cim.bench.figures import Figure, Spread, measured, runs_of, value_at
 from cim.bench.results import BadResult, Result
@@ -32,7 +32,7 @@ SAID = 2_000
 """Characters of what a failed command said that are shown."""
 
 
-class CompareError(Exception):
+class CompareError(NotMeasured):
     """The two cannot be compared; one sentence."""
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import redis
 
+from cim.bench import NotMeasured
 from cim.bench.accounts import Account
-from cim.bench.worker import GeneratorError
 from cim_common import accept, ids
 from cim_common.accept import Append, Status
 from cim_common.store.commit import MAX_BATCH, GroupCommit
@@ -27,7 +27,7 @@ REWRITE_S = 120.0
 Progress = Callable[[str], None]
 
 
-class FillingFailed(GeneratorError):
+class FillingFailed(NotMeasured):
     """A message was not stored."""
 
 

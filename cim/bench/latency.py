@@ -50,11 +50,16 @@ class Latencies:
     def add(self, encoded: str) -> None:
         self._histogram.decode_and_add(encoded)
 
-    def percentiles_ms(self) -> dict[str, float] | None:
-        """p50, p90, p99, p99_9 and max in milliseconds; None when nothing was recorded."""
+    @property
+    def count(self) -> int:
+        """Values recorded."""
         self.gather()
         self._flush()
-        if not self._histogram.get_total_count():
+        return int(self._histogram.get_total_count())
+
+    def percentiles_ms(self) -> dict[str, float] | None:
+        """p50, p90, p99, p99_9 and max in milliseconds; None when nothing was recorded."""
+        if not self.count:
             return None
         found = {name: self._histogram.get_value_at_percentile(at) / 1000 for name, at in PERCENTILES.items()}
         return {**found, "max": self._histogram.get_max_value() / 1000}

@@ -12,23 +12,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import redis
-
-from cim.bench import charts, floor, group, growth, idle, logins, messages, plots, route, startup, sync, table, targets
-from cim.bench.accounts import AccountsError
+from cim.bench import (
+    charts,
+    failures,
+    floor,
+    group,
+    growth,
+    idle,
+    logins,
+    messages,
+    plots,
+    route,
+    startup,
+    sync,
+    table,
+    targets,
+)
 from cim.bench.charts import Rows
-from cim.bench.crowd import CrowdError
 from cim.bench.figures import measured
 from cim.bench.results import Result, write_text
-from cim.bench.target import Target, TargetError, own
-from cim.bench.worker import GeneratorError
+from cim.bench.target import Target, own
 
 Progress = Callable[[str], None]
-
-FAILURES = (
-    TargetError, AccountsError, CrowdError, GeneratorError, startup.StartupError, redis.RedisError, OSError
-)  # fmt: skip
-"""What a benchmark raises when it cannot be made here; anything else is a mistake of ours and ends everything."""
 
 ON_A_FLOOR = ("messages", "group")
 """Benchmarks whose figures stand beside the floor."""
@@ -138,7 +143,7 @@ def _made(step: Step, quick: bool, progress: Progress, heading: str) -> Result:
 def _tried(name: str, make: Callable[[], Result], missing: dict[str, str]) -> Result | None:
     try:
         return make()
-    except FAILURES as error:
+    except failures() as error:
         missing[name] = str(error) or repr(error)
         return None
 

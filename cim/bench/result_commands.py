@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cim.bench.cli import INTERRUPTED, finished, output, progress
+from cim.bench.cli import measured_alone, output, progress, told
 
 if TYPE_CHECKING:
     from cim.bench.results import Result
@@ -42,7 +42,7 @@ def compare(
 
     if bool(commands) == bool(files) or (files and len(files) != 2):
         raise click.UsageError("Name two results, or two commands with --run.")
-    try:
+    with told():
         if commands:
             a, b = comparing.in_turn(commands, repeat, progress)
         else:
@@ -53,9 +53,6 @@ def compare(
             results.write(a, Path(keep) / "A.json")
             results.write(b, Path(keep) / "B.json")
         click.echo(comparing.comparison(a, b, paired=bool(commands), force=force))
-    except (comparing.CompareError, results.BadResult, OSError) as error:
-        progress("")
-        raise click.ClickException(str(error)) from error
 
 
 @click.command("page")
@@ -76,11 +73,9 @@ def page_(files: tuple[str, ...], report: str | None, docs: str | None) -> None:
     """
     from cim.bench import results
 
-    try:
+    with told():
         found = [results.read(Path(file)) for file in files]
         _write(found, report, docs)
-    except (results.BadResult, OSError) as error:
-        raise click.ClickException(str(error)) from error
     sys.exit(1 if any(result.wrong for result in found) else 0)
 
 
@@ -110,15 +105,9 @@ def startup(times: int, servers: int, json_file: str | None, label: str) -> None
     """
     from dataclasses import replace
 
-    from cim.bench.startup import Settings, StartupError, run
-    from cim.bench.target import TargetError
+    from cim.bench.startup import Settings, run
 
-    try:
-        found = run(Settings(times, servers), progress)
-    except (StartupError, TargetError) as error:
-        progress("")
-        raise click.ClickException(str(error)) from error
-    finished(replace(found, label=label), json_file)
+    measured_alone(lambda: replace(run(Settings(times, servers), progress), label=label), json_file)
 
 
 @click.command("all")
@@ -141,19 +130,13 @@ def all_(quick: bool, docs: str | None, json_file: str | None, label: str) -> No
 
     from cim.bench import performance
 
-    try:
+    def run() -> "Result":
         found = replace(performance.run(quick, progress), label=label)
-    except KeyboardInterrupt:
-        progress("")
-        click.echo("Interrupted: nothing was measured.", err=True)
-        sys.exit(INTERRUPTED)
-    if docs is not None:
-        try:
+        if docs is not None:
             performance.write([found], Path(docs))
-        except OSError as error:
-            progress("")
-            raise click.ClickException(str(error)) from error
-    finished(found, json_file)
+        return found
+
+    measured_alone(run, json_file)
 
 
 COMMANDS = (compare, page_, startup, all_)

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from cim.bench import origin
+from cim.bench import NotMeasured, origin
 from cim_common import __version__
 
 SCHEMA = 1
 
 
-class BadResult(Exception):
+class BadResult(NotMeasured):
     """What was read is not a result that this version knows; one sentence."""
 
 

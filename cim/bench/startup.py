@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from cim.bench import target
+from cim.bench import NotMeasured, target
 from cim.bench.results import Result
 
 Progress = Callable[[str], None]
@@ -37,7 +37,7 @@ ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[=>]")
 CIM = (sys.executable, "-m", "cim")
 
 
-class StartupError(Exception):
+class StartupError(NotMeasured):
     """A program did not start; one sentence with what it said."""
 
 

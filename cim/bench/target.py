@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cim.bench import NotMeasured
+
 START_S = 60.0
 STOP_S = 30.0
 DURABILITY = ("always", "everysec")
 
 
-class TargetError(Exception):
+class TargetError(NotMeasured):
     """The cluster cannot be started or found; one sentence with what to do."""
 
 

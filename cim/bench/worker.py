@@ -10,6 +10,7 @@ import tempfile
 import time
 from typing import Any
 
+from cim.bench import NotMeasured
 from cim.bench.target import start_child
 
 READ_BYTES = 1 << 20
@@ -17,7 +18,7 @@ END_S = 5.0
 LAST_WORDS = 500
 
 
-class GeneratorError(Exception):
+class GeneratorError(NotMeasured):
     """The load could not be made; a sentence with the reason."""
 
 

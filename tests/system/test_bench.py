@@ -134,6 +134,8 @@ def test_ctrl_c_stops_what_was_started(tmp_path: Path, number: signal.Signals) -
         (["messages", "--cluster", __file__], "is not the ready file of a running cluster"),
         (["messages", "--route", "http://127.0.0.1:1"], "Route does not answer"),
         (["messages", "--route", "127.0.0.1:1"], "is not the URL of a route"),
+        (["messages", "--json", "/nowhere/at/all.json"], "cannot be written"),
+        (["all", "--report", "/nowhere/at/all.html"], "cannot be written"),
     ],
 )
 def test_what_cannot_be_measured_is_said_in_a_sentence(arguments: list[str], says: str) -> None:

@@ -4,14 +4,16 @@ It is steered by commands and answers each (`fleet.py` is the other end); all th
 integers, which `mark` tells:
 
     start   send: closed loop with `in_flight` each, or open loop at `rate` messages a second over all senders
-    mark    tell the counts of this moment; latencies are kept from a mark with `keep` on, until one without it
+    mark    tell the counts of this moment; latencies are kept from a mark with `keep` on, until one without it, and
+            after that those of messages that were due before it
     stop    send nothing more, tell when everything sent was answered (or after `within_s`)
     settle  tell when every acknowledged message came (or after `within_s`); the report is the answer
     alone   no other load: deliveries are kept apart from here on
     lone    one message of one sender, told when all of this process have it (or after `within_s`)
 
 In an open loop a message has the time it is due, whether or not it could be sent then: a cluster that answers late
-is charged for what waits behind it (no coordinated omission). How late the generator itself was is kept as well.
+is charged for what waits behind it (no coordinated omission), also where the answer comes after the measured stretch,
+or the message never got its turn. How late the generator itself was is kept as well.
 """
 
 import json
@@ -36,11 +38,27 @@ PING_ROUNDS = 32
 LOOK_S = 0.02
 """How often the end of a phase is looked for."""
 
+AFTERMATH_S = 0.5
+"""How long one listens when everything has come: what comes then was delivered twice."""
+
 WONDERS = 5
 MAX_SHARED = 256
 
 MAX_BACKLOG = 100_000
 """Messages due and not sent: the load is far above what the cluster takes, and more would only cost memory."""
+
+
+class Late(list[int]):
+    """Takes latencies of what ends after the measured stretch, and keeps those of messages that were due within it."""
+
+    def __init__(self, load: "Load", kept: Latencies) -> None:
+        super().__init__()
+        self._load, self._kept = load, kept
+        self._until_us = load.now_us()
+
+    def append(self, took_us: int) -> None:
+        if self._load.now_us() - took_us < self._until_us:
+            self._kept.waiting.append(took_us)
 
 
 class Load:
@@ -74,7 +92,7 @@ class Load:
         self._turn = 0
         self._waiting = 0
         self._unsent = 0
-        self._dropped: tuple[list[int], list[int]] = ([], [])
+        self._dropped: list[int] = []
         self._keep_latencies()
         self._phase: dict[str, Any] | None = None
         self._deadline = 0.0
@@ -82,13 +100,14 @@ class Load:
         self._upkeeps = 0
 
     def _keep_latencies(self) -> None:
+        self._late: tuple[Late, Late] | None = None
         self._acks, self._deliveries, self._lateness = Latencies(), Latencies(), Latencies()
         self.acks_us, self.deliveries_us = self._acks.waiting, self._deliveries.waiting
 
-    def _drop_latencies(self) -> None:
-        """What comes from here on is not kept; what was kept stays for the report."""
+    def _end_latencies(self) -> None:
+        """What is due from here on is not kept; what was kept stays for the report."""
         self._gather()
-        self.acks_us, self.deliveries_us = self._dropped
+        self._late = self.acks_us, self.deliveries_us = Late(self, self._acks), Late(self, self._deliveries)
 
     # -- what connections tell ---------------------------------------------------------------------------
 
@@ -154,17 +173,17 @@ class Load:
         """How long to poll, in seconds. poll counts in milliseconds: a time that is due is waited for by select."""
         if not self._interval_us:
             return LOOK_S
-        wait = (self._due_us - self._now_us()) / 1e6
+        wait = (self._due_us - self.now_us()) / 1e6
         if wait > 0:
             select.select([self._epoll], [], [], min(wait, LOOK_S))
         return 0
 
-    def _now_us(self) -> int:
+    def now_us(self) -> int:
         return (time.monotonic_ns() - self.began_ns) // 1000
 
     def _send_due(self) -> None:
         """Open loop: the messages whose time has come, one sender after the other."""
-        now, senders, count = self._now_us(), self._senders, len(self._senders)
+        now, senders, count = self.now_us(), self._senders, len(self._senders)
         while self._due_us <= now:
             at_us = int(self._due_us)
             self._due_us += self._interval_us
@@ -174,7 +193,8 @@ class Load:
                 self._unsent += 1
             elif peer.in_flight < MAX_IN_FLIGHT and not peer.backlog:
                 peer.say(1, at_us)
-                self._lateness.waiting.append(now - at_us)
+                if self._late is None:
+                    self._lateness.waiting.append(now - at_us)
             elif len(peer.backlog) * count < MAX_BACKLOG:
                 peer.backlog.append(at_us)
             else:
@@ -195,8 +215,7 @@ class Load:
     def _gather(self) -> None:
         for latencies in (self._acks, self._deliveries, self._lateness):
             latencies.gather()
-        for dropped in self._dropped:
-            dropped.clear()
+        self._dropped.clear()
 
     def _connect(self) -> None:
         started = len(self.peers) - len(self._unconnected)
@@ -239,28 +258,32 @@ class Load:
     def _do_start(self, command: dict[str, Any]) -> None:
         if rate := command.get("rate"):
             self._interval_us = 1e6 / rate
-            self._due_us = self._now_us() + self._interval_us * command.get("phase", 0)
+            self._due_us = self.now_us() + self._interval_us * command.get("phase", 0)
         else:
             self.in_flight = command["in_flight"]
             for peer in self._senders:
                 if not peer.stopped:
-                    peer.say(self.in_flight, self._now_us())
+                    peer.say(self.in_flight, self.now_us())
         self._tell({})
 
     def _do_mark(self, command: dict[str, Any]) -> None:
         if command.get("keep") is True:
             self._keep_latencies()
         elif command.get("keep") is False:
-            self._drop_latencies()
+            self._end_latencies()
         self._tell({
-            "at_us": self._now_us(), "sent": self.sent, "acked": self.acked, "delivered": self.delivered,
+            "at_us": self.now_us(), "sent": self.sent, "acked": self.acked, "delivered": self.delivered,
             "cpu_s": time.process_time(), "failed": sum(self._reasons.values()),
         })  # fmt: skip
 
     def _do_stop(self, command: dict[str, Any]) -> None:
         self.in_flight, self._interval_us = 0, 0.0
+        now = self.now_us()
         for peer in self._senders:
             self._unsent += len(peer.backlog)
+            for waiting in self._late or ():
+                for at_us in peer.backlog:
+                    waiting.append(now - at_us)
             peer.backlog.clear()
         self._begin(command)
 
@@ -269,13 +292,13 @@ class Load:
         self._begin(command)
 
     def _do_alone(self, command: dict[str, Any]) -> None:
-        self.acks_us, self.deliveries_us = self._dropped[0], []
+        self.acks_us, self.deliveries_us = self._dropped, []
         self._tell({})
 
     def _do_lone(self, command: dict[str, Any]) -> None:
         sender = next((peer for peer in self._senders if peer.member.slot == command["sender"]), None)
         if sender is not None and not sender.stopped:
-            sender.say(1, self._now_us())
+            sender.say(1, self.now_us())
         self._begin(command)
 
     def _do_end(self, command: dict[str, Any]) -> None:
@@ -303,9 +326,12 @@ class Load:
             lost = [peer.member.slot for peer in self.peers if peer.lost is not None and peer.hears]
             self._tell({"sendings": said, "lost": lost})
         elif phase["do"] == "settle":
-            if self._complete(phase["sendings"]) or late:
+            if late:
                 self._phase = None
                 self._report(phase)
+            elif not phase.get("complete") and self._complete(phase["sendings"]):
+                phase["complete"] = True
+                self._deadline = now + AFTERMATH_S
         elif len(self.deliveries_us) >= phase["deliveries"] or late:
             self._phase = None
             self._tell({"deliveries": len(self.deliveries_us), "last_us": max(self.deliveries_us, default=0)})
