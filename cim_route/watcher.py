@@ -47,7 +47,7 @@ class Waiting:
         self.user, self.device = user, device
         self.version = 0
         self.conversations: frozenset[str] = frozenset()
-        self.hashes: dict[int, str] = {}
+        self.hashes: dict[int, list[str]] = {}
         self.primed = False
         self.over = False
         self.grown: set[str] = set()
@@ -62,7 +62,9 @@ class Waiting:
             with self._lock:
                 self.version = version
             return
-        hashes = {hash_of(conversation): conversation for conversation in conversations}
+        hashes: dict[int, list[str]] = {}
+        for conversation in conversations:  # several may have the same, by chance or because somebody wanted it
+            hashes.setdefault(hash_of(conversation), []).append(conversation)
         with self._lock:
             self.conversations, self.hashes, self.version = frozenset(conversations), hashes, version
 
@@ -210,7 +212,8 @@ class Watcher:
         if grown.everything:
             one.grown.update(one.conversations)
         else:
-            one.grown.update([one.hashes[found] for found in grown.hashes & one.hashes.keys()])
+            for found in grown.hashes & one.hashes.keys():
+                one.grown.update(one.hashes[found])
         one.listed = one.listed or version > one.version
         if one.grown or one.listed:
             one.wake()
