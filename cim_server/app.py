@@ -99,6 +99,7 @@ class App:
         self.legacy = LegacyDoor(self.pump, self.read_link, self.commit_link, self.clock, self.sessions, self.ref)
         self.conversations = Conversations(self.pump, self.read_link, self.ref, self.legacy.deliver)
         self.legacy.conversations = self.conversations
+        self.pump.before_writes(self.legacy.write)  # in this order: the conversations hand out what it writes
         self.whispers = Whispers(self.pump, self.read_link, self.conversations, self.ref)
         self.receipts = Receipts(self.pump, self.commit_link, self.conversations, self.whispers)
         self.sessions.on_shown = self.receipts.shown

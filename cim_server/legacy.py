@@ -73,7 +73,6 @@ class LegacyDoor:
         self._pending: set[LegacySession] = set()
         self._logging_in: set[Channel] = set()
         self._decoded: tuple[bytes, Entry] | None = None
-        pump.at_end_of_pass(self._write)
 
     def event(self, channel: Channel, event: Any) -> None:
         if type(event) is LegacyPing:
@@ -190,8 +189,8 @@ class LegacyDoor:
         session.pending.append((conversation, seq, offline, entry))
         self._pending.add(session)
 
-    def _write(self) -> None:
-        """End of the pass: what came for each legacy client, in frames of one sender."""
+    def write(self) -> None:
+        """What came in this pass for each legacy client, in frames of one sender."""
         pending, self._pending = self._pending, set()
         for session in pending:
             items, session.pending = session.pending, []

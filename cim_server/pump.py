@@ -117,7 +117,7 @@ class Pump:
         self._dirty.append(item)
 
     def before_writes(self, callback: Callable[[], None]) -> None:
-        """Have something called each time before connections are written to."""
+        """Have something called each time before connections are written to, in the order in which this is asked."""
         self._before_writes.append(callback)
 
     def flush(self) -> None:

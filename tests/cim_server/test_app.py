@@ -92,13 +92,15 @@ class Bench:
     """One server without its tasks: the test makes its passes."""
 
     def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.store = store
         self.link = Link(store)
         monkeypatch.setattr(apps, "RedisLink", lambda *arguments, **more: self.link)
         registry: Any = None
-        self.app = App(ServerSettings("s1", "redis://127.0.0.1:1", SECRET), registry)
+        self.app = App(ServerSettings("s1", "redis://127.0.0.1:1", SECRET, legacy=True), registry)
         self.app.commit.store_back()
         self.app.resuming.connected(1)
         self.clients: list[Client] = []
+        self.legacy: list[socket.socket] = []
 
     def connect(self, user: int) -> Client:
         client = Client(self, user)
@@ -107,6 +109,17 @@ class Bench:
         assert [type(event) for event in client.read()] == [m.Page]
         self.clients.append(client)
         return client
+
+    def connect_legacy(self, user: int) -> socket.socket:
+        """A legacy client's socket, logged in and live in its conversations."""
+        ours, peer = socket.socketpair()
+        ours.setblocking(False)
+        peer.setblocking(False)
+        self.legacy += ours, peer
+        self.app.accepted(ours, "127.0.0.1")
+        peer.send(codec.encode(m.LegacyLogin(user, NAMES[user])))
+        self.turn()
+        return peer
 
     def turn(self) -> None:
         """What has come, then what the store answers to it."""
@@ -118,6 +131,8 @@ class Bench:
         for client in self.clients:
             client.peer.close()
             client.ours.close()
+        for sock in self.legacy:
+            sock.close()
         self.app.pump.close()
 
 
@@ -171,6 +186,17 @@ def test_both_directions_are_one_write_each(bench: Bench) -> None:
     for client in (alice, bob):
         assert {type(event) for event in client.read()} == {m.Push, m.Ack}
     assert alice.ours.writes + bob.ours.writes - before == 2
+
+
+@pytest.mark.invariant("I10")
+def test_a_legacy_client_has_a_message_in_the_pass_that_brings_it(bench: Bench) -> None:
+    """When there is a next one is not known: nothing may come for a while."""
+    bench.store.command("HSET", keys.user(BOB), "legacy", 1)
+    alice, bob = bench.connect(ALICE), bench.connect_legacy(BOB)
+    alice.say(*sends(1, 2))
+    bench.turn()
+    assert alice.read() == [m.Ack(1, 1), m.Ack(2, 2)]
+    assert bob.recv(65_536).count(b"x" * 100) == 2
 
 
 def test_a_hundred_thousand_messages_leave_nothing_behind(bench: Bench) -> None:
