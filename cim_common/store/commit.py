@@ -75,9 +75,10 @@ class GroupCommit:
     def connected(self, start: int) -> None:
         """The connection is there, to a Redis of that start (`incarnations.py`).
 
-        What was known of interest may not be what an older copy holds, nor are doorbells for entries of before.
+        What was known of interest may not be what an older copy holds, nor are doorbells for entries of before. A Redis
+        that does not say which start it is (0) may be another one each time.
         """
-        if start != self._start:
+        if start != self._start or not start:
             self._start = start
             self._known.clear()
             self._rings.clear()

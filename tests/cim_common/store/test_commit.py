@@ -329,6 +329,16 @@ def test_a_direct_message_costs_three_commands_and_two_keys(committer: Any) -> N
     assert b"\r\n$1\r\n3\r\n$6\r\nrecent\r\n" in write[0]
 
 
+@pytest.mark.invariant("I13", "I22")
+@pytest.mark.parametrize("start", [0, 8])
+def test_what_was_known_of_another_start_of_redis_is_asked_again(committer: Any, start: int) -> None:
+    """One that does not say which start it is may be another one at each connection."""
+    committer.commit(committer.append(1, 0, "a"), committer.append(2, 1, "b"))
+    committer.group.connected(start)
+    assert "hgetall" in commands_of(committer, committer.append(3, 2, "c"))
+    assert commands_of(committer, committer.append(4, 3, "d")) == THREE
+
+
 def test_a_group_message_costs_the_same_however_many_members(committer: Any) -> None:
     for members in (3, 1_000):
         group = ids.new_group()
