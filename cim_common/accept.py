@@ -116,6 +116,10 @@ class ConversationKeys:
         self.interest = interest
         self.servers = tuple(interest)
 
+    def forget(self, server: str) -> None:
+        """Ring a server no more, unless the next append finds it there still: it may not be dead after all."""
+        self.learn(b"-", {other: generation for other, generation in self.interest.items() if other != server})
+
 
 class Rates:
     """Limits of sending (I17), enforced by the script: messages a second, and how many of them at once."""

@@ -197,7 +197,7 @@ class GroupCommit:
                 continue
             if self._is_dead(server):
                 self._dead.append((append.conversation, server, known.interest[server]))
-                known.servers = tuple(other for other in known.servers if other != server)
+                known.forget(server)
                 continue
             if encoded is None:
                 encoded = push.ring(known.prefix, append.seq, entry, append.kind)

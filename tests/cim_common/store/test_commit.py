@@ -227,6 +227,25 @@ def test_interested_servers_are_rung_and_dead_ones_forgotten(new_committer: Any,
     assert store.command("HKEYS", keys.interest(DIRECT)) == [b"s1:e1", b"s2:e2"]
 
 
+def test_who_was_taken_for_dead_is_rung_again_when_the_store_kept_its_interest(new_committer: Any, store: Any) -> None:
+    """To have it dropped may fail; nothing would tell its new doorbells from those of a server that has gone."""
+    mine = new_committer("s1:e1")
+    mine.commit(mine.append(1, 0, "a"))
+    store.run(interest.take(DIRECT, "dead:e0", 7))
+    mine.group.submit(mine.append(2, 1, "b"))
+    write = mine.group.next_write(now_ms())
+    store.connection.send_packed_command([write[0]])
+    settled, _ = mine.group.complete(store.connection.read_response())
+    ((drop, _),) = mine.group.follow_up(settled, now_ms())
+    drop.close()  # the store was away
+    assert mine.group.doorbells() is None
+    mine.group._is_dead = lambda server: False
+    mine.commit(mine.append(3, 2, "c"))
+    bells = mine.group.doorbells()
+    assert bells is not None
+    assert b"push:{dead:e0}" in bells[0]
+
+
 def test_a_damaged_conversation_does_not_hold_up_others(committer: Any, store: Any) -> None:
     committer.commit(committer.append(1, 0, "a"))
     store.command("SET", keys.log(ids.LOBBY), "damaged")
