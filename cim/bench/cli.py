@@ -191,12 +191,15 @@ def progress(text: str) -> None:
 )
 @click.option("--repeat", type=click.IntRange(1, 100), default=1, show_default=True, help="Runs; the median is shown.")
 @click.option("--syscalls", is_flag=True, help="Count system calls as well (strace; it slows the cluster down).")
+@click.option(
+    "--floor/--no-floor", "floor_", default=True, show_default=True, help="Measure this machine's floor as well."
+)
 @where
 @output
 def messages(
     senders: int, in_flight: int, rate: float | None, saturate: bool, seconds: float, warm_up: float, payload: int,
-    generators: int, repeat: int, syscalls: bool, servers: int, durability: str, cluster: str | None, route: str | None,
-    json_file: str | None, label: str,
+    generators: int, repeat: int, syscalls: bool, floor_: bool, servers: int, durability: str, cluster: str | None,
+    route: str | None, json_file: str | None, label: str,
 ) -> None:  # fmt: skip
     """Direct messages between pairs of users: throughput, latency, processor time.
 
@@ -208,15 +211,21 @@ def messages(
       cim bench messages --rate 20000 --seconds 30
       cim bench messages --cluster ready.json
     """
+    from cim.bench.floor import beside
     from cim.bench.messages import Settings, run_repeated
 
     if saturate and rate is not None:
         raise click.UsageError("--saturate and --rate are two kinds of load: choose one.")
-    settings = Settings(
-        senders - senders % 2, in_flight, rate, seconds, warm_up, payload, generators, repeat, syscalls, label
-    )
+    if senders % 2:
+        raise click.UsageError("--senders are pairs who write to each other: an even number.")
+    settings = Settings(senders, in_flight, rate, seconds, warm_up, payload, generators, repeat, syscalls, label)
     place = (servers, durability, cluster, route)
-    measured(lambda target: run_repeated(target, settings, progress), place, json_file)
+
+    def run(target: "Target") -> "Result":
+        result = run_repeated(target, settings, progress)
+        return beside(result, progress) if floor_ else result
+
+    measured(run, place, json_file)
 
 
 @bench.command()

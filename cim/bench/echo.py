@@ -16,6 +16,7 @@ from typing import NamedTuple
 import trio
 
 from cim.bench import proc
+from cim.bench.target import start_child
 from cim_server.channel import Listener
 from cim_server.pump import Pump
 
@@ -89,7 +90,7 @@ def server() -> Iterator[tuple[int, int]]:
         OSError: it did not start.
     """
     command = [sys.executable, "-m", "cim.bench.echo"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = start_child(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -98,7 +99,7 @@ def server() -> Iterator[tuple[int, int]]:
         yield int(line), process.pid
     finally:
         try:
-            process.communicate("", READY_S)
+            process.communicate(b"", READY_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()

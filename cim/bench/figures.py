@@ -135,13 +135,17 @@ def spread(result: Result, path: str) -> Spread | None:
 
 
 def times_floor(result: Result) -> float | None:
-    """Processor time of a message, as a multiple of the floor that the same session measured at the same batch size."""
+    """Processor time of a message, as a multiple of the floor that the same session measured at the same batch size.
+
+    None for a group: the floor is of one receiver.
+    """
     from cim.bench.floor import at
 
     total = value_at(result, "cpu_us_per_message.total")
-    if total is None or result.floor is None or "cpu_us_per_message" not in result.floor:
+    floor = result.floor or {}
+    if result.benchmark != "messages" or total is None or "cpu_us_per_message" not in floor:
         return None
-    return total / at(dict(result.floor), result.messages_per_batch or 1.0)
+    return total / at(dict(floor), result.messages_per_batch or 1.0)
 
 
 def flatness(curve: Curve) -> list[str]:

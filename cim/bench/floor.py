@@ -16,20 +16,20 @@ import os
 import socket
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import hiredis
 import redis
 
-from cim.bench import echo, proc
+from cim.bench import echo, failures, proc
 from cim.bench.origin import engine_of
 from cim.bench.results import Machine, Result
+from cim.bench.target import start_child
 from cim.data_folder import DataFolder
 from cim.embedded_redis import EmbeddedRedis
 from cim.up import free_port
@@ -37,6 +37,10 @@ from cim.up import free_port
 Progress = Callable[[str], None]
 
 STREAMS = 500
+BESIDE_S = 0.4
+MAX_BESIDE = 500
+"""Connections of the echo beside a run: more do not make it cheaper."""
+
 READY_S = 20.0
 WRITES = 200
 WRITE_ROUNDS = 50
@@ -78,6 +82,21 @@ def _figures(found: dict[str, Any]) -> dict[str, float | None]:
         figures[f"append_in_batches_of_{one['batch']}_cpu_us"] = one["cpu_us"]
         figures[f"message_in_batches_of_{one['batch']}_cpu_us"] = message["value"]
     return figures
+
+
+def beside(result: Result, progress: Progress) -> Result:
+    """The result with the floor of the same session, where there is processor time to hold against it."""
+    cpu = result.cpu_us_per_message
+    if result.wrong or cpu is None or cpu.total is None:
+        return result
+    settings = FloorSettings(
+        connections=min(int(result.settings["senders"]), MAX_BESIDE), payload=int(result.settings["payload"]),
+        seconds=BESIDE_S, durability=str(result.settings["durability"]),
+    )  # fmt: skip
+    try:
+        return replace(result, floor=measure(settings, progress))
+    except failures() as error:
+        return replace(result, missing={**result.missing, "floor": str(error) or repr(error)})
 
 
 def measure(settings: FloorSettings, progress: Progress = lambda text: None) -> dict[str, Any]:
@@ -165,8 +184,7 @@ def own_redis(durability: str) -> Iterator[tuple[str, int]]:
     """A Redis for the block: its address and process."""
     with tempfile.TemporaryDirectory(prefix="cim-floor-") as path, contextlib.closing(DataFolder(Path(path))) as folder:
         embedded = EmbeddedRedis(folder, free_port("127.0.0.1"))
-        command = [sys.executable, "-m", "cim.child", str(os.getpid()), *embedded.command]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = start_child(embedded.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             deadline = time.monotonic() + READY_S
             while not embedded.answers():

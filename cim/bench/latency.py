@@ -15,6 +15,8 @@ DIGITS = 3
 FLUSH_AT = 50_000
 """Different values counted before they are recorded: what bounds the counter."""
 
+ENOUGH_FOR_P99_9 = 1_000
+
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99_9": 99.9}
 
 
@@ -58,8 +60,13 @@ class Latencies:
         return int(self._histogram.get_total_count())
 
     def percentiles_ms(self) -> dict[str, float] | None:
-        """p50, p90, p99, p99_9 and max in milliseconds; None when nothing was recorded."""
+        """p50, p90, p99, p99_9 and max in milliseconds; None when nothing was recorded.
+
+        p99_9 is left out below a thousand values: it would be the largest by another name.
+        """
         if not self.count:
             return None
         found = {name: self._histogram.get_value_at_percentile(at) / 1000 for name, at in PERCENTILES.items()}
+        if self.count < ENOUGH_FOR_P99_9:
+            del found["p99_9"]
         return {**found, "max": self._histogram.get_max_value() / 1000}

@@ -2,16 +2,9 @@
 
 import gc
 import os
-import resource
 import sys
 
 READ_BYTES = 1 << 20
-
-
-def raise_file_limit() -> None:
-    """As many connections as the system allows this process."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def read_line(descriptor: int) -> tuple[bytes, bytes]:

@@ -140,7 +140,8 @@ def _generator(measured: Measured, report: Report) -> dict[str, float | None]:
     """What the generator itself spent, and, in an open loop, how late it was and what it could not send."""
     spent_s = measured.last.cpu_s - measured.first.cpu_s
     found: dict[str, float | None] = {
-        "generator_us_per_delivery": spent_s * 1e6 / measured.deliveries if measured.deliveries else None
+        "generator_us_per_delivery": spent_s * 1e6 / measured.deliveries if measured.deliveries else None,
+        "generator_percent_of_core": spent_s / measured.seconds * 100,
     }
     lateness = report.lateness.percentiles_ms()
     if lateness is not None:

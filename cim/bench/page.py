@@ -113,6 +113,8 @@ def _run(body: Element, result: Result) -> None:
         rows.append(["CPU, total, as a multiple of the floor", measured(times), "times"])
     if len(rows) > 1:
         _table(body, rows, {2: ["text"] * (len(rows) - 1)})
+    for line in table.work_lines(result):
+        _add(body, "p", line[:1].upper() + line[1:], **{"class": "of"})
     for name, why in result.missing.items():
         _add(body, "p", f"Not measured: {name}: {why}", **{"class": "of"})
 

@@ -1,6 +1,7 @@
 """Results as text for a terminal: figures in columns with their units, and the targets that belong to them."""
 
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 
 from cim.bench import figures, targets
 from cim.bench.figures import Figure, flatness, measured, number
@@ -9,6 +10,10 @@ from cim.bench.results import Percentiles, Result
 GAP = "  "
 INDENT = "  "
 CALLS_SHOWN = 8
+WIDTH = 80
+
+HELD = 0.98
+"""The share of a rate that has to be acknowledged for it to count as held."""
 
 
 def table(results: Sequence[Result]) -> str:
@@ -34,11 +39,17 @@ def _block(result: Result) -> str:
             checked_lines(result),
             _figures(result),
             _latencies(result),
-            _work(result),
+            work_lines(result),
             _curves(result),
             _missing(result),
         ]
-    return "\n\n".join("\n".join(part) for part in [[title(result), *origin_lines(result)], *parts] if part)
+    return "\n\n".join("\n".join(_fitting(part)) for part in [[title(result), *origin_lines(result)], *parts] if part)
+
+
+def _fitting(lines: Iterable[str]) -> Iterator[str]:
+    """Sentences broken to fit a terminal; rows of tables, which are indented, stay as they are."""
+    for line in lines:
+        yield from [line] if line.startswith(INDENT) else textwrap.wrap(line, WIDTH, subsequent_indent=INDENT) or [""]
 
 
 def title(result: Result) -> str:
@@ -69,7 +80,15 @@ def checked_lines(result: Result) -> list[str]:
     counts = [(said, getattr(result, name)) for name, said in names.items()]
     known = [f"{said} {count:,}" for said, count in counts if count is not None]
     seconds = [f"measured for {result.seconds:.1f} s"] if result.seconds else []
-    return [", ".join(known)] * bool(known) + seconds
+    return [", ".join(known)] * bool(known) + seconds + _rate_not_held(result)
+
+
+def _rate_not_held(result: Result) -> list[str]:
+    """An open loop that fell behind: its latencies are those of a growing queue."""
+    wanted = result.settings.get("rate")
+    if not isinstance(wanted, float) or result.rate_per_s is None or result.rate_per_s >= wanted * HELD:
+        return []
+    return [f"the rate was not held: {result.rate_per_s:,.0f} of {wanted:,.0f} messages/s were acknowledged"]
 
 
 def _figures(result: Result) -> list[str]:
@@ -111,7 +130,8 @@ def _latencies(result: Result) -> list[str]:
     return [*lines, f"{INDENT}target of {figures.LATENCIES['delivery']}: {', '.join(judged)}"] if judged else lines
 
 
-def _work(result: Result) -> list[str]:
+def work_lines(result: Result) -> list[str]:
+    """What servers did besides: system calls, passes of the event loop, collections."""
     lines = []
     if result.system_calls_per_message:
         largest = sorted(result.system_calls_per_message.items(), key=lambda one: -one[1])[:CALLS_SHOWN]

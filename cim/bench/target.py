@@ -1,19 +1,28 @@
 """Where the measured cluster is: one of our own for the run, one that `cim up` runs, or one known by its route only."""
 
+import contextlib
+import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cim.bench import NotMeasured
+
+PREFIX = "cim-bench-"
+LOCK = "lock"
+"""A file in the folder of a cluster, locked as long as its run lives."""
+
+FRESH_S = 10.0
+"""A younger folder's lock may not have been taken yet."""
 
 START_S = 60.0
 STOP_S = 30.0
@@ -79,14 +88,16 @@ def _server(record: dict[str, Any]) -> Server:
     return Server(record["id"], host.strip("[]"), int(port), record["http"], record["pid"])
 
 
-@contextmanager
+@contextlib.contextmanager
 def own(servers: int = 2, durability: str = "always") -> Iterator[Target]:
     """A cluster for this run: `cim up` in a folder that is removed afterwards.
 
     Raises:
         TargetError: it did not start; with what it said.
     """
-    with tempfile.TemporaryDirectory(prefix="cim-bench-") as folder:
+    _remove_what_was_left()
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as folder, (Path(folder) / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         ready, output = Path(folder) / "ready.json", Path(folder) / "output"
         up = [
             sys.executable, "-m", "cim", "up", "--servers", str(servers), "--route", "127.0.0.1:0",
@@ -104,6 +115,15 @@ def own(servers: int = 2, durability: str = "always") -> Iterator[Target]:
             _stop(process)
 
 
+def _remove_what_was_left() -> None:
+    """Folders of runs that were killed with -9: their processes have ended with them, and nobody holds their lock."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{LOCK}"):
+        with contextlib.suppress(OSError), path.open() as lock:
+            if time.time() - path.stat().st_mtime > FRESH_S:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path.parent)
+
+
 def start_child(command: list[str], **options: Any) -> "subprocess.Popen[bytes]":
     """A process that ends with this one, and that Ctrl-C in the terminal does not reach: we end it in order."""
     whole = [sys.executable, "-m", "cim.child", str(os.getpid()), *command]
@@ -111,7 +131,7 @@ def start_child(command: list[str], **options: Any) -> "subprocess.Popen[bytes]"
     return subprocess.Popen(whole, start_new_session=True, env=environment, **options)
 
 
-@contextmanager
+@contextlib.contextmanager
 def opened(servers: int, durability: str, cluster: str | None, route: str | None) -> Iterator[Target]:
     """What the options of a benchmark name: a ready file, a route, or else a cluster of our own.
 

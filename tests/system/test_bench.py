@@ -108,6 +108,29 @@ def test_a_server_killed_in_the_middle_loses_nothing_and_is_no_result(new_cluste
     assert record["cpu_us_per_message"] is None
 
 
+def test_what_a_killed_run_leaves_is_private_ends_and_is_removed_by_the_next(tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(
+        command("messages", "--senders", "4", "--seconds", "60"), env=environment, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    eventually(lambda: list(tmp_path.glob("cim-bench-*/ready.json")), 30)
+    (folder,) = tmp_path.glob("cim-bench-*")
+    ready = json.loads((folder / "ready.json").read_text())
+    assert folder.stat().st_mode & 0o077 == 0
+    process.kill()
+    process.wait()
+    pids = [*(server["pid"] for server in ready["servers"]), ready["route_pid"], ready["redis_pid"]]
+    eventually(lambda: not [pid for pid in pids if os.path.exists(f"/proc/{pid}")])
+    os.utime(folder / "lock", (0, 0))
+    done = subprocess.run(
+        command("messages", "--senders", "2", "--seconds", "0.1", "--warm-up", "0"), env=environment,
+        capture_output=True, text=True, timeout=90 * SLOWNESS, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "of the floor" in done.stdout
+    assert not list(tmp_path.glob("cim-*"))
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_stops_what_was_started(tmp_path: Path, number: signal.Signals) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
@@ -134,6 +157,7 @@ def test_ctrl_c_stops_what_was_started(tmp_path: Path, number: signal.Signals) -
         (["messages", "--cluster", __file__], "is not the ready file of a running cluster"),
         (["messages", "--route", "http://127.0.0.1:1"], "Route does not answer"),
         (["messages", "--route", "127.0.0.1:1"], "is not the URL of a route"),
+        (["messages", "--senders", "3"], "an even number"),
         (["messages", "--json", "/nowhere/at/all.json"], "cannot be written"),
         (["all", "--report", "/nowhere/at/all.html"], "cannot be written"),
     ],

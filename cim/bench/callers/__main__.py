@@ -3,13 +3,13 @@
 import json
 import sys
 
-from cim.bench import load_process
+from cim.bench import load_process, proc
 from cim.bench.callers.exchanges import EXCHANGES, Subject
 from cim.bench.callers.loop import Loop
 
 
 def main() -> None:
-    load_process.raise_file_limit()
+    proc.allow_descriptors()
     line, beyond = load_process.read_line(sys.stdin.fileno())
     plan = json.loads(line)
     subjects = [Subject(**one) for one in plan["subjects"]]

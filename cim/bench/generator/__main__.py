@@ -3,12 +3,12 @@
 import json
 import sys
 
-from cim.bench import load_process
+from cim.bench import load_process, proc
 from cim.bench.generator.load import Load
 
 
 def main() -> None:
-    load_process.raise_file_limit()
+    proc.allow_descriptors()
     plan, beyond = load_process.read_line(sys.stdin.fileno())
     load = Load(json.loads(plan), sys.stdin.fileno(), sys.stdout.fileno())
     load_process.freeze()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from cim.bench import proc
 from cim.bench.generator.plan import Member, Plan
 from cim.bench.latency import Latencies
 from cim.bench.ledger import Arrivals, Sendings, Verdict, judge
@@ -27,6 +28,9 @@ LONE_S = 5.0
 """How long one message is waited for."""
 
 QUIET_S = 0.3
+
+BESIDE_CONNECTIONS = 20
+"""Descriptors a generator needs for other things."""
 
 SETTLE_S = 30.0
 SLACK_S = 30.0
@@ -182,9 +186,18 @@ class Fleet:
 
 @contextlib.contextmanager
 def fleet(members: Sequence[Member], text_bytes: int, processes: int = 1) -> Iterator[Fleet]:
-    """Generator processes with these members, split as they stand into equal parts; ended at the end."""
+    """Generator processes with these members, split as they stand into equal parts; ended at the end.
+
+    Raises:
+        GeneratorError: a process may not open as many connections.
+    """
     began_ns = time.monotonic_ns()
     size = -(-len(members) // processes)
+    if size + BESIDE_CONNECTIONS > (most := proc.allow_descriptors()):
+        raise GeneratorError(
+            f"A generator may open {most} files, which is too few for {size} connections: take more --generators, or "
+            "raise the hard limit (ulimit -H -n)."
+        )
     parts = [members[start : start + size] for start in range(0, len(members), size)]
     made = Fleet([Plan(members=list(part), text_bytes=text_bytes, began_ns=began_ns) for part in parts])
     try:

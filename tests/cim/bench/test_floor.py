@@ -1,9 +1,13 @@
 """The floor is measured in full, and read between the batch sizes it was measured at."""
 
+from dataclasses import replace
+
 import redis
 
 from cim.bench import floor
+from cim.bench.figures import times_floor
 from cim.bench.floor import FloorSettings
+from tests.cim.bench import records
 
 
 def test_every_part_is_there() -> None:
@@ -17,6 +21,18 @@ def test_every_part_is_there() -> None:
     for append, message in zip(found["redis_append"], found["cpu_us_per_message"], strict=True):
         assert message == {"batch": append["batch"], "value": found["echo"]["cpu_us"] + append["cpu_us"]}
     assert said
+
+
+def test_beside_a_run_that_is_a_result() -> None:
+    run = records.messages(settings={**records.SATURATED, "senders": 4, "durability": "always"}, floor=None)
+    found = floor.beside(run, lambda text: None)
+    assert found.floor is not None
+    assert found.floor["echo"]["connections"] == 4
+    assert found.missing == {}
+    assert (times_floor(found) or 0) > 0
+    assert times_floor(replace(found, benchmark="group")) is None
+    for without in (records.lossy(), replace(run, cpu_us_per_message=None)):
+        assert floor.beside(without, lambda text: None) == without
 
 
 def test_its_redis_syncs_as_asked() -> None:

@@ -31,6 +31,8 @@ def test_those_of_several_processes_are_added() -> None:
     assert found is not None
     assert found["p50"] == pytest.approx(1.0, rel=0.001)
     assert found["p90"] == pytest.approx(9.0, rel=0.001)
+    assert "p99_9" not in found
+    assert (one.count, both.count) == (60, 100)
 
 
 def test_what_waits_is_taken_and_what_is_counted_is_bounded() -> None:

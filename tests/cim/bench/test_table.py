@@ -14,7 +14,8 @@ def test_a_run_at_saturation_with_its_targets() -> None:
     found = lines(table([records.messages()]))
     assert found[0] == "messages: 500 senders, in flight 1, 10 seconds, payload 100, 2 servers"
     assert "cim 9.9.9 at 0123456789ab, 2030-01-02T03:04:05+00:00" in found
-    assert "sent 412,345, acknowledged 412,345, delivered 412,345, lost 0, doubled 0, reordered 0, failed 0" in found
+    counts = "sent 412,345, acknowledged 412,345, delivered 412,345, lost 0, doubled 0, reordered 0, failed 0"
+    assert counts in " ".join(found)
     assert "rate 41,234 messages/s target >= 30,000: holds" in found
     assert "CPU, servers 20.0 µs a message" in found
     assert "CPU, total 30.0 µs a message target <= 35: holds" in found
@@ -55,6 +56,20 @@ def test_the_spread_of_repeated_runs() -> None:
     assert "CPU, total 30.0 µs a message 28.0 to 33.0 in 3 runs target <= 35: holds" in lines(
         table([replace(runs[0], runs=runs)])
     )
+
+
+def test_sentences_fit_a_terminal_of_80_columns() -> None:
+    lag = {"passes": 14_110, "busy": 2_126.0, "mean": 0.15, **{f"longer_than_{n}": 0.0 for n in (1, 5, 20, 100)}}
+    long = {"redis": "Its address is not known. " * 5}
+    text = table([records.messages(event_loop_lag_ms=lag, garbage_collections={"generation_0": 1.0}, missing=long)])
+    assert "longer than 100 0" in " ".join(text.split())
+    assert [line for line in text.splitlines() if len(line) > 80] == []
+
+
+def test_a_rate_that_was_not_held_is_said() -> None:
+    assert "the rate was not held" not in table([records.open_loop(500.0, 1, 2)])
+    behind = replace(records.open_loop(20_000.0, 900, 1_900), rate_per_s=15_100.0)
+    assert "the rate was not held: 15,100 of 20,000 messages/s were acknowledged" in lines(table([behind]))
 
 
 def test_all_is_a_table_of_targets() -> None:

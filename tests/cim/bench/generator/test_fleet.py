@@ -25,6 +25,15 @@ def test_connections_that_do_not_come_up_are_told_with_the_reason() -> None:
     assert not report.verdict.kept
 
 
+def test_more_connections_than_a_process_may_have_are_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cim.bench.proc.allow_descriptors", lambda: 100)
+    members = [member(slot, 1) for slot in range(90)]
+    with pytest.raises(GeneratorError, match="may open 100 files"), fleet(members, 100):
+        pass
+    with fleet(members, 100, processes=2) as crew:
+        assert len(crew.pids) == 2
+
+
 def test_more_than_a_pipe_holds_is_told_in_one_plan() -> None:
     port = free_port()
     members = [member(slot, port) for slot in range(3_000)]
