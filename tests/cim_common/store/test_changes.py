@@ -73,6 +73,26 @@ def world(committer: Any) -> World:
     return made
 
 
+def test_who_follows_an_owner_is_asked_of_the_members_and_not_of_all_that_ever_wrote(world: World) -> None:
+    """More than are looked at in one command, the one of longest standing among the last; nothing else is read."""
+    assert world.change(ALICE, Kind.KICKED, targets=(BOB, CAROL)) == 2
+    others = [ids.MIN_USER_ID + 1_000 + index for index in range(2_500)]
+    records = [part for user in others for part in (f"m:{user}", "m 3- 0 3")]
+    world.store.command("HSET", keys.conv(GROUP), *records, f"m:{others[-2]}", "m 2- 0 2")
+    world.store.command("ZADD", keys.members(GROUP), *[part for user in others for part in (user, user)])
+    group = world.committer.group
+    group.submit(world.append(ALICE, Change(GROUP, 0, 0, Kind.LEFT), "", GROUP))
+    write = group.next_write(time.time_ns() // 1_000_000)
+    world.store.command("CONFIG", "RESETSTAT")
+    world.store.connection.send_packed_command([write[0]])
+    ((left,), _) = group.complete(world.store.connection.read_response())
+    assert left.status.name == "STORED"
+    stats = world.store.command("INFO", "commandstats").decode()
+    assert "cmdstat_hgetall:calls=1," in stats  # who is interested
+    assert "cmdstat_hmget:calls=4," in stats  # what is asked of every change, and 2,501 members
+    assert world.store.command("HGET", keys.conv(GROUP), f"m:{others[-2]}") == b"o 2- 0 2"
+
+
 def test_a_group_is_made_with_its_members_and_stands_in_their_lists(world: World) -> None:
     assert world.members() == {"alice": "owner", "bob": "member", "carol": "member"}
     for user in (ALICE, BOB, CAROL):

@@ -17,6 +17,7 @@ local NO_SUCH_MESSAGE, ALREADY_A_MEMBER, BANNED, TOO_MANY_MEMBERS = 1019, 1020, 
 local TOO_MANY_REACTIONS, ID_TAKEN, THEY_ARE_NOT_MEMBERS, THEY_ARE_NOT_BANNED = 1032, 1033, 1034, 1036
 local CREATED = 1
 local MAX_REACTIONS, MAX_PINS = 20, 50
+local AT_ONCE = 1000 -- members looked at in one command
 
 local RANK = {o = 3, a = 2, m = 1}
 local ROLES = {owner = 'o', admin = 'a', member = 'm'}
@@ -84,24 +85,25 @@ local function remove(a, user, member, role)
 end
 
 -- Who follows an owner that leaves: the admin, else the member, of longest standing; the lower id among equals.
--- Nobody else is served while ten thousand are looked through: only who may still come first is looked at closely.
+-- Nobody else is served while ten thousand are looked through: only who may still come first is looked at closely, and
+-- what else stands in `conv`, of senders who have left too, is not read.
 local function successor(a)
-  local all = redis.call('HGETALL', a.conv)
-  local best_rank, best_joined, best_id, user = 1, math.huge, math.huge, nil
-  for i = 1, #all, 2 do
-    local field = all[i]
-    if string.byte(field, 1) == 109 and string.byte(field, 2) == 58 then -- "m:"
-      local its_rank = RANK[string.sub(all[i + 1], 1, 1)] or 0
-      local id = string.sub(field, 3)
+  local members = redis.call('ZRANGE', a.index, 0, -1)
+  local best_rank, best_joined, best_id, user, found = 1, math.huge, math.huge, nil, nil
+  for first = 1, #members, AT_ONCE do
+    local names = {}
+    for i = first, math.min(first + AT_ONCE - 1, #members) do names[#names + 1] = 'm:' .. members[i] end
+    for i, record in ipairs(redis.call('HMGET', a.conv, unpack(names))) do
+      local its_rank, id = record and RANK[string.sub(record, 1, 1)] or 0, members[first + i - 1]
       if its_rank >= best_rank and id ~= a.user then
-        local joined, number = tonumber(string.match(all[i + 1], '(%d+)$')), tonumber(id)
+        local joined, number = tonumber(string.match(record, '(%d+)$')), tonumber(id)
         if its_rank > best_rank or joined < best_joined or (joined == best_joined and number < best_id) then
-          best_rank, best_joined, best_id, user = its_rank, joined, number, id
+          best_rank, best_joined, best_id, user, found = its_rank, joined, number, id, record
         end
       end
     end
   end
-  return user, user and member_of(redis.call('HGET', a.conv, 'm:' .. user))
+  return user, member_of(found)
 end
 
 local RULES = {}
