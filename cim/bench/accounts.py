@@ -11,10 +11,11 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from cim.bench import NotMeasured
+from cim.bench.target import Target
 
 AT_ONCE = 1_000
 TIMEOUT_S = 60.0
@@ -30,15 +31,6 @@ NO_ROUTE = "What answers there is not CIM's route."
 
 class AccountsError(NotMeasured):
     """The accounts cannot be made; one sentence with the reason."""
-
-
-class Governed(Protocol):
-    """A cluster: the URL of its route, and its operator's token where that is known."""
-
-    @property
-    def route(self) -> str: ...
-    @property
-    def operator_token(self) -> str | None: ...
 
 
 class Account(NamedTuple):
@@ -61,7 +53,7 @@ def fresh_prefix() -> str:
 
 
 def make(
-    target: Governed,
+    target: Target,
     count: int,
     prefix: str | None = None,
     progress: Progress = lambda text: None,
@@ -87,7 +79,7 @@ def make(
     return made
 
 
-def renew(target: Governed, accounts: Sequence[Account]) -> list[Account]:
+def renew(target: Target, accounts: Sequence[Account]) -> list[Account]:
     """The same accounts with connect tokens that are good for five minutes from now, each on a server chosen anew.
 
     Raises:
@@ -105,7 +97,7 @@ def renew(target: Governed, accounts: Sequence[Account]) -> list[Account]:
 
 
 def register(
-    target: Governed, count: int, prefix: str, progress: Progress = lambda text: None, device: str = DEVICE
+    target: Target, count: int, prefix: str, progress: Progress = lambda text: None, device: str = DEVICE
 ) -> list[Account]:
     """So many accounts with passwords, through the same calls as everybody's; they keep their limits.
 

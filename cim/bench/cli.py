@@ -22,6 +22,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 WRONG = 1
 INTERRUPTED = 130
 
+MAX_RATE = 1_000_000
+"""More is due than a generator can count."""
+
 REPORT = "cim.bench.report"
 """Where click keeps the page's path for `_show`: no benchmark needs to know of it."""
 
@@ -177,7 +180,7 @@ def progress(text: str) -> None:
     help="Messages each sender keeps unanswered.",
 )  # fmt: skip
 @click.option(
-    "--rate", type=click.FloatRange(0, min_open=True), metavar="R",
+    "--rate", type=click.FloatRange(0, MAX_RATE, min_open=True), metavar="R",
     help="Send R messages a second altogether, whatever the answers; latencies count from the time each was due.",
 )  # fmt: skip
 @click.option("--saturate", is_flag=True, help="As fast as it goes; the default without --rate.")

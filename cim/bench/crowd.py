@@ -14,8 +14,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
+from cim.bench.accounts import Account
 from cim.bench.worker import GeneratorError
 from cim_common import ids
 from cim_common.wire import NEED_DATA, Connection, Limits, PeerProtocolError, Role, codec
@@ -33,21 +34,6 @@ LIMITS = Limits()
 PING = codec.encode(m.Ping())
 
 Progress = Callable[[str], None]
-
-
-class Account(Protocol):
-    """Who logs in, and where."""
-
-    @property
-    def user(self) -> int: ...
-    @property
-    def device(self) -> str: ...
-    @property
-    def connect_token(self) -> str: ...
-    @property
-    def host(self) -> str: ...
-    @property
-    def port(self) -> int: ...
 
 
 class CrowdError(GeneratorError):

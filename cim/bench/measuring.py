@@ -175,7 +175,7 @@ def engine(target: Target) -> str | None:
 
 
 def repeated(times: int, run: Callable[[], Result], progress: Progress) -> Result:
-    """Run it so many times; the median by processor time, or by rate, with all of them in `runs`.
+    """Run it so many times; the median by processor time, or by rate, with all of them in `runs`; of two the dearer.
 
     A run that was wrong is returned at once: the others would not make it right.
     """
@@ -188,7 +188,7 @@ def repeated(times: int, run: Callable[[], Result], progress: Progress) -> Resul
     if times == 1 or found[-1].wrong:
         return found[-1]
     ranked = sorted(found, key=_cost)
-    return replace(ranked[(len(ranked) - 1) // 2], runs=tuple(found))
+    return replace(ranked[len(ranked) // 2], runs=tuple(found))
 
 
 def _cost(result: Result) -> float:

@@ -134,7 +134,7 @@ def _result(settings: SyncSettings, servers: int, shown: Pass, paged: Pass) -> R
     missing = dict(shown.usage.missing)
     if shown.peak_growth is None:
         missing["servers_peak_growth_bytes"] = "The servers' memory cannot be read from here."
-    return Result(
+    result = Result(
         benchmark="sync",
         settings={**asdict(settings), "servers": servers},
         seconds=shown.last_s,
@@ -145,6 +145,11 @@ def _result(settings: SyncSettings, servers: int, shown: Pass, paged: Pass) -> R
         duplicates=sum(fault.duplicates for fault in faults),
         out_of_order=sum(fault.out_of_order for fault in faults),
         failed=0,
+    )
+    if result.wrong:
+        return result
+    return replace(
+        result,
         rate_per_s=expected / shown.last_s,
         cpu_us_per_message=Cpu(**per),
         figures={

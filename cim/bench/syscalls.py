@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cim.bench.usage import Watched, read_metrics
+from cim.bench.target import Target
+from cim.bench.usage import read_metrics
 
 ATTACH_S = 10.0
 SYNCS = ("fsync", "fdatasync")
@@ -83,7 +84,7 @@ class Traced:
     missing: str = ""
 
 
-def trace(target: Watched, seconds: float, sleep: Callable[[float], object] = time.sleep) -> Traced:
+def trace(target: Target, seconds: float, sleep: Callable[[float], object] = time.sleep) -> Traced:
     """Watch a cluster under load for so many seconds; blocks for as long."""
     servers = [server.pid for server in target.servers if server.pid is not None]
     if target.redis_pid is None or len(servers) < len(target.servers):
@@ -107,7 +108,7 @@ def trace(target: Watched, seconds: float, sleep: Callable[[float], object] = ti
     return Traced(messages, calls, sum(counts[1].values()) / messages)
 
 
-def _appended(target: Watched) -> int:
+def _appended(target: Target) -> int:
     return int(sum(read_metrics(server.http or "")["cim_appended_total"] for server in target.servers))
 
 

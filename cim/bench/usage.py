@@ -9,39 +9,16 @@ import http.client
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import redis
 
 from cim.bench import proc
 from cim.bench.proc import Memory
 from cim.bench.store_usage import StoreCounts, StoreMeter, StoreUsage, between
+from cim.bench.target import Target
 
 METRICS_TIMEOUT_S = 10.0
-
-
-class WatchedServer(Protocol):
-    """An IM server: where its metrics are, and its process if that runs on this machine."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def http(self) -> str | None: ...
-    @property
-    def pid(self) -> int | None: ...
-
-
-class Watched(Protocol):
-    """A cluster: what is not known of it is None."""
-
-    @property
-    def servers(self) -> Sequence[WatchedServer]: ...
-    @property
-    def route_pid(self) -> int | None: ...
-    @property
-    def redis_pid(self) -> int | None: ...
-    @property
-    def redis_url(self) -> str | None: ...
 
 
 class Process(NamedTuple):
@@ -147,7 +124,7 @@ class Usage:
 class Meter:
     """Reads a cluster's processes, Redis and servers. `generator` gives the processes that make the load."""
 
-    def __init__(self, target: Watched, generator: Callable[[], Sequence[int]] = lambda: ()) -> None:
+    def __init__(self, target: Target, generator: Callable[[], Sequence[int]] = lambda: ()) -> None:
         self._target = target
         self._generator = generator
         self._missing: dict[str, str] = {}

@@ -4,28 +4,13 @@ import http.server
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 import redis
 
+from cim.bench.target import Server, Target
 from cim.bench.usage import Meter, Usage
 from tests.real_servers import RealRedis
-
-
-@dataclass(frozen=True)
-class Server:
-    id: str
-    http: str | None
-    pid: int | None
-
-
-@dataclass(frozen=True)
-class Cluster:
-    servers: tuple[Server, ...] = ()
-    route_pid: int | None = None
-    redis_pid: int | None = None
-    redis_url: str | None = None
 
 
 class Counting(http.server.BaseHTTPRequestHandler):
@@ -64,7 +49,8 @@ def address() -> Iterator[str]:
 
 
 def test_a_stretch_of_work(address: str, redis_server: RealRedis) -> None:
-    cluster = Cluster((Server("s1", address, os.getpid()),), redis_server.pid, redis_server.pid, redis_server.url)
+    server = Server("s1", "127.0.0.1", 1, address, os.getpid())
+    cluster = Target("", None, redis_server.url, (server,), redis_server.pid, redis_server.pid)
     meter = Meter(cluster, lambda: [os.getpid()])
     with redis.Redis.from_url(redis_server.url, retry=None) as client:
         meter.start()
@@ -105,7 +91,7 @@ def test_without_one_of_the_servers_their_sum_is_not_told() -> None:
 
 
 def test_what_cannot_be_read_is_missing_and_says_why() -> None:
-    meter = Meter(Cluster((Server("s1", "127.0.0.1:1", None),)))
+    meter = Meter(Target("", servers=(Server("s1", "127.0.0.1", 1, "127.0.0.1:1", None),)))
     meter.start()
     usage = meter.stop()
     meter.close()
