@@ -50,18 +50,18 @@ class Goal:
         return HOLDS if (value >= self.bound if self.at_least else value <= self.bound) else MISSED
 
 
-SATURATED = {"senders": 500, "in_flight": 1, "rate": None, "servers": 2}
+SATURATED = {"senders": 500, "in_flight": 1, "rate": None, "servers": 2, "payload": 100}
 FOUR = {**SATURATED, "in_flight": 4}
 SIXTY_FOUR = {**SATURATED, "senders": 64}
 
 
 def _open(rate: float) -> dict[str, Any]:
-    return {"rate": rate, "servers": 2}
+    return {"rate": rate, "servers": 2, "payload": 100}
 
 
 IDLE = {"connections": 15_000}
 TOKEN = {"kind": "token"}
-GROUP = {"members": 500, "senders": 16, "servers": 2}
+GROUP = {"members": 500, "online": 500, "senders": 16, "servers": 2, "payload": 100}
 
 GOALS = (
     Goal("CPU of a message, saturated, one in flight", "messages", "cpu_us_per_message.total", 35, "µs", SATURATED),
