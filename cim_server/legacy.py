@@ -49,7 +49,6 @@ class LegacySession(Session):
 
     def __init__(self, channel: Channel, user: int, name: str, server: str) -> None:
         super().__init__(channel, user, name, DEVICE, False, server)
-        self.conversations = set()
         self.positions: dict[str, int] = {}
         self.pending: list[tuple[str, int, bool, Entry]] = []
         self.written: dict[str, int] = {}
@@ -96,7 +95,7 @@ class LegacyDoor:
 
         Closing it would make the client come back, and the two would fight for ever.
         """
-        self.conversations.leave(session.channel, session.conversations or ())
+        self.conversations.leave(session.channel, session.conversations)
 
     # -- login -----------------------------------------------------------------------------------------
 
@@ -139,10 +138,9 @@ class LegacyDoor:
             self._pump.timers.after(RETRY_S, lambda: self._list(session))
             return
         listed, session.list_version, more = outcome
-        assert session.conversations is not None
         for conversation in listed:
             if conversation.id not in session.conversations:
-                session.conversations.add(conversation.id)
+                session.syncs(conversation.id)
                 session.positions[conversation.id] = conversation.start
                 self.conversations.sync(session.channel, conversation.id, conversation.start)
             elif not self.conversations.takes_part(session.channel, conversation.id):

@@ -5,7 +5,7 @@ lets every ready socket feed its protocol object, runs what is due at the end of
 one write per connection). Everything in a pass is synchronous: no task, no await and no lock per message.
 
 A round through trio costs as much as several messages. So a *turn* of the pump is many passes: it polls by itself
-until nothing has come for `LINGER_S`, within which the store answers, or until trio's other tasks are due (`TURN_S`).
+until trio's other tasks are due (`TURN_S`); within that the store answers, and the next of many who send little comes.
 What a pass costs beside its messages is shared by them. Where messages come without a pause but few at a time, those
 that come while a batch is on its way to the store, and could not be committed before its answer anyway, are left to
 the pass that reads the answer (`GATHER_S` at most).
@@ -34,7 +34,7 @@ SLOW_S = (0.001, 0.005, 0.02, 0.1)
 TURN_S = 0.005
 """How long the pump may go on before trio's other tasks get a turn."""
 
-LINGER_S = 0.001
+PAUSE_S = 0.001
 GATHER_S = 0.001
 GATHER_BELOW_PER_S = 8_000
 """With more sockets ready a second passes are large enough of themselves, and time is better spent on reading."""
@@ -139,16 +139,20 @@ class Pump:
             self._turn()
 
     def _turn(self) -> None:
-        """Passes, until nothing has come for a moment or trio's other tasks are due."""
+        """Passes, until trio's other tasks are due; none when nothing was there."""
         began = time.monotonic()
         found = ready = self._pass(0.0)
+        paused = False
         while found:
-            if self.now - began >= TURN_S:
-                self._gathers = ready < GATHER_BELOW_PER_S * (self.now - began)
+            spent = self.now - began
+            if spent >= TURN_S:
+                self._gathers = not paused and ready < GATHER_BELOW_PER_S * spent
                 return
             if self._gathers and self.store_busy():
                 self._store.poll(GATHER_S)
-            found = self._pass(min(LINGER_S, self.timers.next_in(self.now)))
+            before = self.now
+            found = self._pass(min(TURN_S - spent, self.timers.next_in(before)))
+            paused = paused or self.now - before > PAUSE_S
             ready += found
         self._gathers = False
 

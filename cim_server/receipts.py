@@ -112,5 +112,5 @@ class Receipts:
         """A device's cursors have been written. Others hear of it only while its user takes part."""
         for conversation, seq in cursors.items() if session.receipts else ():
             here = not session.channel.open or self._conversations.takes_part(session.channel, conversation)
-            if here and conversation in (session.conversations or ()):
+            if here and conversation in session.conversations:
                 self._whispers.tell(Signal(conversation, Kind.DELIVERED, session.user, session.name, seq))

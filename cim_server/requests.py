@@ -204,8 +204,7 @@ class Requests:
         """The hot path: what is asked of each message is asked here, without a call for it where that is usual."""
         session: Session = channel.session
         conversation, n, after, text, reply_to = event
-        synced = session.conversations
-        usual = after < n < ids.MAX_SEQ and synced is not None and conversation in synced
+        usual = after < n < ids.MAX_SEQ and conversation in session.conversations
         code = (None if usual else _refusal(session, conversation, n, after)) or accept.check_text(text)
         if code is not None:
             channel.enqueue(codec.nack_frame(n, code, code.sentence))
@@ -275,12 +274,10 @@ class Requests:
         if after_ms := self._budgets.of(session).syncs.spend():
             fail(channel, 0, Code.REQUEST_LIMIT, event.conversation, after_ms)
             return
-        if session.conversations is None:
-            session.conversations = set()
         if len(session.conversations) >= MAX_CONVERSATIONS and event.conversation not in session.conversations:
             fail(channel, 0, Code.OVERLOADED, event.conversation, RETRY_MS)
             return
-        session.conversations.add(event.conversation)
+        session.syncs(event.conversation)
         self._conversations.sync(channel, event.conversation, min(event.cursor, ids.MAX_SEQ), event.incarnation)
 
     def page(self, channel: Channel, conversation: Conversation, page: Page) -> None:
@@ -293,8 +290,8 @@ class Requests:
 
     def failed(self, channel: Channel, message: Failed) -> None:
         session: Session = channel.session
-        if message.code != Code.STORE_UNAVAILABLE and session.conversations is not None:
-            session.conversations.discard(message.conversation)
+        if message.code != Code.STORE_UNAVAILABLE:
+            session.leaves(message.conversation)
         channel.enqueue(codec.encode(message))
 
     def _hold(self, channel: Channel, event: Hold) -> None:
@@ -302,7 +299,7 @@ class Requests:
 
     def _cursor(self, channel: Channel, event: Cursor) -> None:
         session: Session = channel.session
-        if session.conversations is not None and event.conversation in session.conversations:
+        if event.conversation in session.conversations:
             self._sessions.move_cursor(session, event.conversation, min(event.seq, ids.MAX_SEQ))
 
     # -- rings of other servers ------------------------------------------------------------------------

@@ -1,10 +1,10 @@
 """Who is connected here: the sessions of this server by user and device (I14, I15)."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import TYPE_CHECKING
 
-from cim_common import accept, faults
+from cim_common import accept, faults, ids
 from cim_common.accept import Append, Status
 from cim_common.faults import Point
 from cim_common.store import sessions as store
@@ -31,6 +31,10 @@ MAX_CONVERSATIONS = 10_000
 
 
 _STORED = Status.STORED
+
+
+NOTHING: Set[str] = frozenset()
+ONLY_THE_LOBBY: Set[str] = frozenset((ids.LOBBY,))
 
 
 class Session:
@@ -72,7 +76,7 @@ class Session:
         self.record = SessionRecord(server, secrets.token_hex(6))
         self.sender: bytes | None = None
         self.meta = b""
-        self.conversations: set[str] | None = None
+        self.conversations: Set[str] = NOTHING
         self.cursors: dict[str, int] | None = None
         self.unanswered: dict[str, int] | None = None
         self.list_version = 0
@@ -87,6 +91,22 @@ class Session:
         self.sender = accept.sender_argument(self.user, self.device)
         self.meta = codec.entry_meta(self.user, self.name, self.device, 0, 0)
         return self.sender
+
+    def syncs(self, conversation: str) -> None:
+        """It takes part in a conversation. Nearly all are in the lobby, and many in nothing else: one set for those."""
+        if not self.conversations and conversation == ids.LOBBY:
+            self.conversations = ONLY_THE_LOBBY
+        elif conversation not in self.conversations:
+            if not isinstance(self.conversations, set):
+                self.conversations = set(self.conversations)
+            self.conversations.add(conversation)
+
+    def leaves(self, conversation: str) -> None:
+        """It takes part no longer."""
+        if isinstance(self.conversations, set):
+            self.conversations.discard(conversation)
+        elif conversation in self.conversations:
+            self.conversations = NOTHING
 
     def settled(self, append: Append) -> None:
         """Answer a send (design: ACK, NACK, RETRY, UNRESOLVED; I7)."""
@@ -127,7 +147,8 @@ class Sessions:
         self._claiming: dict[str, Session] = {}
         self.on_shown: Callable[[Session, Mapping[str, int]], None] = _nobody
         self.on_presence: Callable[[int, str, bool], None] = lambda user, name, here: None
-        self._users: dict[int, dict[str, Session]] = {}
+        self._users: dict[int, tuple[Session, ...]] = {}
+        # A tuple of few: a dict for each user would take three times as much.
         self._moved: set[Session] = set()
         self._releasing = 0
         self._unreleased: list[Session] = []
@@ -147,13 +168,13 @@ class Sessions:
         return len(self._unreleased)
 
     def all(self) -> list[Session]:
-        return [session for devices in self._users.values() for session in devices.values()]
+        return [session for sessions in self._users.values() for session in sessions]
 
-    def of_user(self, user: int) -> list[Session]:
-        return list(self._users.get(user, {}).values())
+    def of_user(self, user: int) -> tuple[Session, ...]:
+        return self._users.get(user, ())
 
     def get(self, user: int, device: str) -> Session | None:
-        return self._users.get(user, {}).get(device)
+        return next((session for session in self.of_user(user) if session.device == device), None)
 
     def claiming(self, session: Session) -> None:
         """The session is being claimed; until `claimed`, a doorbell may end it already: it can overtake the reply."""
@@ -176,12 +197,12 @@ class Sessions:
 
     def add(self, session: Session) -> Session | None:
         """The session holds its device now; returns the one of this server that did before."""
-        devices = self._users.setdefault(session.user, {})
-        if not devices:
+        sessions = self.of_user(session.user)
+        if not sessions:
             self.on_presence(session.user, session.name, True)
-        old = devices.get(session.device)
+        old = self.get(session.user, session.device)
         session.start = self._link.start
-        devices[session.device] = session
+        self._users[session.user] = (*(other for other in sessions if other is not old), session)
         if old is None:
             self._count += 1
         else:
@@ -191,12 +212,14 @@ class Sessions:
     def remove(self, session: Session) -> None:
         """The connection has ended: write its cursors, then give the device up (compare-and-delete, I14)."""
         self.flush_cursors(session)
-        devices = self._users.get(session.user, {})
-        if devices.get(session.device) is session:
-            del devices[session.device]
+        sessions = self.of_user(session.user)
+        if session in sessions:
             self._count -= 1
-            if not devices:
-                self._users.pop(session.user, None)
+            left = tuple(other for other in sessions if other is not session)
+            if left:
+                self._users[session.user] = left
+            else:
+                del self._users[session.user]
                 self.on_presence(session.user, session.name, False)
         self._release(session)
 

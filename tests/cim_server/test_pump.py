@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from cim_server import pump as pumps
-from cim_server.pump import GATHER_S, LINGER_S, TURN_S, Pump
+from cim_server.pump import GATHER_S, PAUSE_S, TURN_S, Pump
 
 
 class Dawdling:
@@ -101,8 +101,14 @@ FULL = [2] * 20
 
 def test_a_lone_message_and_the_answer_of_the_store_are_one_turn_without_waiting(clock: Time) -> None:
     turns = Turns(clock, 0.0003, [1, 1])
-    assert turns.waits == [[0.0, LINGER_S, LINGER_S]]
+    assert turns.waits == [pytest.approx([0.0, TURN_S - 0.0003, TURN_S - 0.0006])]
     assert turns.store_waits == [[]]
+
+
+def test_a_few_in_one_turn_with_pauses_between_them_do_not_wait_for_the_store(clock: Time) -> None:
+    turns = Turns(clock, 1.1 * PAUSE_S, FULL, FULL)
+    assert [len(waits) for waits in turns.waits] == [5, 5]
+    assert turns.store_waits == [[], []]
 
 
 def test_few_messages_without_a_pause_wait_for_the_store_until_there_is_one(clock: Time) -> None:
