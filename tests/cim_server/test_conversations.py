@@ -480,6 +480,14 @@ def test_no_frame_is_longer_than_a_peer_takes(world: World) -> None:
     assert peer.seqs == list(range(1, 11))
 
 
+def test_who_goes_on_hold_in_the_same_pass_has_what_came_before(world: World) -> None:
+    peer = world.live()
+    world.all.apply("lobby", 1, entry(1))
+    world.all.hold(peer, "lobby")  # type: ignore[arg-type]
+    world.apply(2)
+    assert peer.seqs == [1]
+
+
 def test_what_one_pass_gathers_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     peer = world.live()
     made = frames_made(monkeypatch)

@@ -73,6 +73,45 @@ def world(committer: Any) -> World:
     return made
 
 
+def knows(world: World) -> int:
+    """Have the committer know the group by its version; the last number of BOB's device."""
+    assert [world.say(BOB, text) for text in "ab"] == [2, 3]
+    return world.n
+
+
+def behind_the_back(world: World, new_committer: Any, kind: Kind, **fields: Any) -> None:
+    """Another server carries out a change of the owner's and gets no further: it has not written the lists."""
+    other = new_committer("s2:e2")
+    other.group.submit(world.append(ALICE, Change(GROUP, 0, 0, kind, **fields), "", GROUP))
+    write = other.group.next_write(time.time_ns() // 1_000_000)
+    world.store.connection.send_packed_command([write[0]])
+    ((done,), _) = other.group.complete(world.store.connection.read_response())
+    assert done.status.name == "STORED"
+
+
+@pytest.mark.invariant("I13")
+def test_who_knows_a_group_finishes_the_lists_that_another_server_left(world: World, new_committer: Any) -> None:
+    last = knows(world)
+    behind_the_back(world, new_committer, Kind.JOINED, targets=(DAVE,))
+    listed = keys.conversations(DAVE)
+    assert world.store.command("ZSCORE", listed, GROUP) is None
+    text = world.append(BOB, None, "c", GROUP)
+    text.after = last
+    world.committer.commit(text)
+    assert (text.seq, text.todo) == (5, True)
+    assert world.store.command("ZSCORE", listed, GROUP) is not None
+
+
+@pytest.mark.invariant("I19")
+def test_who_knows_a_group_is_refused_once_another_server_has_dissolved_it(world: World, new_committer: Any) -> None:
+    last = knows(world)
+    behind_the_back(world, new_committer, Kind.DISSOLVED)
+    text = world.append(BOB, None, "c", GROUP)
+    text.after = last
+    world.committer.commit(text)
+    assert (text.status.name, text.code) == ("REFUSED", Code.DISSOLVED)
+
+
 def test_who_follows_an_owner_is_asked_of_the_members_and_not_of_all_that_ever_wrote(world: World) -> None:
     """More than are looked at in one command, the one of longest standing among the last; nothing else is read."""
     assert world.change(ALICE, Kind.KICKED, targets=(BOB, CAROL)) == 2

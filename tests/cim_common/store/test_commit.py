@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cim_common import changes, ids
+from cim_common import accept, changes, ids
 from cim_common.store import conversations, interest, keys, pages
 from cim_common.store.commit import MAX_WAIT_S, MAX_WAITING
 from cim_common.store.flow import StoreError, StoreUnavailable
@@ -130,6 +130,15 @@ def test_too_many_too_fast_are_told_when(committer: Any) -> None:
     assert limited
     assert all(append.after_ms > 0 for append in limited)
     assert [append.seq for append in stored] == list(range(1, len(stored) + 1))
+
+
+def test_a_conversation_has_a_limit_of_its_own_for_those_who_know_it_too(new_committer: Any) -> None:
+    mine = new_committer()
+    mine.group._rates = accept.Rates(conversation_per_s=1.0, conversation_burst=3)
+    answers = mine.commit(*[mine.append(n, n - 1, "x") for n in range(1, 3)])
+    answers += mine.commit(*[mine.append(n, n - 1, "x") for n in range(3, 9)])
+    assert [status for status, _, _ in answers] == ["STORED"] * 4 + ["RETRY"] * 4
+    assert answers[4] == ("RETRY", 0, Code.CONVERSATION_LIMIT)
 
 
 def debts(committer: Any, device: str) -> tuple[float, float]:
