@@ -4,6 +4,7 @@ A change is told a moment later, once, if it still holds then: a client that rec
 only when no other server has a session of the user. Nothing of it is stored, nothing is promised.
 """
 
+import itertools
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -23,6 +24,10 @@ from cim_server.redis_link import RedisLink
 from cim_server.sessions import Session, Sessions
 
 SETTLE_S = 2.0
+SETTLED_AT_ONCE = 200
+SETTLED_EVERY_S = 0.05
+"""After a rush, when thousands come within a second: all at once would be as many questions at one time."""
+
 MAX_CHANGING = 10_000
 """Users whose coming or going waits to be told; beyond that it is not."""
 
@@ -95,12 +100,15 @@ class PresenceDoor:
             self._changing[user] = (name, here)
 
     def _settle(self) -> None:
-        changing, self._changing = self._changing, {}
         if not self._link.up:
+            self._changing.clear()
             return
-        for user, (name, here) in changing.items():
+        for user in list(itertools.islice(self._changing, SETTLED_AT_ONCE)):
+            name, here = self._changing.pop(user)
             if bool(self._sessions.of_user(user)) is here:
                 self._link.run(self._told_where(user, here), partial(self._say, user, name, here))
+        if self._changing:
+            self._pump.timers.after(SETTLED_EVERY_S, self._settle)
 
     def _told_where(self, user: int, here: bool) -> Flow[list[str]]:
         """The direct conversations in which to tell it; none if the user does not want that, or is elsewhere still."""
