@@ -196,3 +196,12 @@ def test_each_invariant_is_tested_by_its_number() -> None:
 
 def test_every_package_is_typed() -> None:
     assert [package for package in PACKAGES if not (ROOT / package / "py.typed").exists()] == []
+
+
+def test_fragments_of_the_changelog_can_be_joined() -> None:
+    command = [sys.executable, "-m", "towncrier", "build", "--draft", "--version", "next"]
+    drafted = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert drafted.returncode == 0, drafted.stderr
+    for fragment in (ROOT / "changelog.d").glob("*.md"):
+        assert fragment.read_text(encoding="utf-8").split()[0] in drafted.stdout
+        assert re.fullmatch(r"\d+\.(feature|bugfix|doc|removal|misc)(\.\d+)?\.md", fragment.name)

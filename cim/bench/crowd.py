@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from cim.bench.accounts import Account
+from cim.bench.beside import beside
 from cim.bench.worker import GeneratorError
 from cim_common import ids
 from cim_common.wire import NEED_DATA, Connection, Limits, PeerProtocolError, Role, codec
@@ -187,26 +188,14 @@ class Crowd:
 
         `between` is called in that thread many times a second, and may.
         """
-        ending = threading.Event()
-        failed: list[BaseException] = []
 
-        def stay() -> None:
-            try:
-                while not ending.is_set():
-                    self.beat(0.1)
-                    between()
-            except BaseException as error:
-                failed.append(error)
+        def stay(ending: threading.Event) -> None:
+            while not ending.is_set():
+                self.beat(0.1)
+                between()
 
-        thread = threading.Thread(target=stay, name="crowd", daemon=True)
-        thread.start()
-        try:
+        with beside("crowd", stay):
             yield
-        finally:
-            ending.set()
-            thread.join()
-        if failed:
-            raise failed[0]
 
     def _ping_due(self, now: float) -> None:
         while self._turn and self._turn[0].due <= now:

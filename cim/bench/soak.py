@@ -12,10 +12,9 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import NamedTuple
 
-import redis
-
 from cim.bench import accounts, measuring, messages, usage
 from cim.bench.accounts import Account
+from cim.bench.beside import beside
 from cim.bench.crowd import Crowd
 from cim.bench.generator.fleet import fleet
 from cim.bench.measuring import Progress
@@ -129,27 +128,14 @@ class _Sampler:
 
     @contextmanager
     def sampling(self) -> Iterator[None]:
-        ending = threading.Event()
-        failed: list[BaseException] = []
-
-        def sample() -> None:
+        def sample(ending: threading.Event) -> None:
             began = time.monotonic()
-            try:
-                with closing(StoreMeter(self.target.redis_url or "", None)) as store:
-                    while not ending.wait(self.every_s):
-                        self.samples.append(self._take(store, time.monotonic() - began))
-            except (OSError, redis.RedisError, KeyError) as error:
-                failed.append(error)
+            with closing(StoreMeter(self.target.redis_url or "", None)) as store:
+                while not ending.wait(self.every_s):
+                    self.samples.append(self._take(store, time.monotonic() - began))
 
-        thread = threading.Thread(target=sample, name="sampler", daemon=True)
-        thread.start()
-        try:
+        with beside("sampler", sample):
             yield
-        finally:
-            ending.set()
-            thread.join()
-        if failed:
-            raise failed[0]
 
     def _take(self, store: StoreMeter, at: float) -> Sample:
         target = self.target
