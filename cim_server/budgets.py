@@ -4,9 +4,7 @@ Spending is one decrement. When a lease is used up the next is asked for while t
 what is spent before the lease comes is part of it. A refusal says when to ask again; until then nothing passes.
 """
 
-from collections import deque
 from typing import Any
-from weakref import WeakValueDictionary
 
 from cim_common.store import budgets as store
 from cim_common.store.budgets import REQUESTS, SENDS, SYNCS, Budget, Lease
@@ -80,14 +78,23 @@ class EndlessPurse(Purse):
 
 
 class UserBudget:
-    """One user's purses here, shared by the user's connections."""
+    """One user's purses here, shared by its `connections`; the one for sends is made when something is sent."""
 
-    __slots__ = ("__weakref__", "requests", "sends", "syncs")
+    __slots__ = ("_lender", "_sends", "connections", "requests", "syncs", "user")
 
     def __init__(self, lender: "Budgets", user: int, purse: type[Purse] = Purse) -> None:
-        self.sends = purse(lender, user, SENDS)
+        self._lender = lender
+        self._sends: Purse | None = None if purse is Purse else purse(lender, user, SENDS)
+        self.user = user
+        self.connections = 0
         self.requests = purse(lender, user, REQUESTS)
         self.syncs = purse(lender, user, SYNCS)
+
+    @property
+    def sends(self) -> Purse:
+        if self._sends is None:
+            self._sends = Purse(self._lender, self.user, SENDS)
+        return self._sends
 
 
 class Budgets:
@@ -97,8 +104,10 @@ class Budgets:
         self._pump = pump
         self._link = link
         self._clock = clock
-        self._users: WeakValueDictionary[int, UserBudget] = WeakValueDictionary()
-        self._remembered: deque[UserBudget] = deque(maxlen=REMEMBERED)
+        self._users: dict[int, UserBudget] = {}
+        self._remembered: dict[int, None] = {}
+        """Users without a connection, the one that has been so for longest in front."""
+
         self._unmetered = UserBudget(self, 0, EndlessPurse)
         self.leases = 0
 
@@ -112,18 +121,32 @@ class Budgets:
 
     def of(self, session: Session) -> UserBudget:
         """The budget of a session's user; that of unmetered users is never used up."""
-        if session.budget is None and session.unmetered:
-            session.budget = self._unmetered
-        if session.budget is None:
-            session.budget = self._users.get(session.user)
-            if session.budget is None:
-                session.budget = self._users[session.user] = UserBudget(self, session.user)
-        return session.budget
+        budget = session.budget
+        if budget is None:
+            budget = session.budget = self._unmetered if session.unmetered else self._found(session.user)
+            budget.connections += 1
+        return budget
+
+    def _found(self, user: int) -> UserBudget:
+        self._remembered.pop(user, None)
+        budget = self._users.get(user)
+        if budget is None:
+            budget = self._users[user] = UserBudget(self, user)
+        return budget
 
     def ended(self, session: Session) -> None:
         """The connection has ended; the budget outlives it for a while."""
-        if session.budget is not None and not session.unmetered:
-            self._remembered.append(session.budget)
+        budget = session.budget
+        if budget is None:
+            return
+        session.budget = None
+        budget.connections -= 1
+        if budget.connections or budget is self._unmetered:
+            return
+        self._remembered[budget.user] = None
+        if len(self._remembered) > REMEMBERED:
+            longest = next(iter(self._remembered))
+            del self._remembered[longest], self._users[longest]
 
     def lease(self, user: int, budget: Budget, owed: int, purse: Purse) -> None:
         self.leases += 1

@@ -50,9 +50,9 @@ class Session:
     """
 
     __slots__ = (
-        "budget", "channel", "conversations", "cursors", "device", "ephemeral", "held_by_other", "list_version", "meta",
-        "name", "receipts", "record", "sender", "start", "typed", "unanswered", "unmetered", "user",
-        "version",
+        "budget", "channel", "connection", "conversations", "cursors", "device", "ephemeral", "held_by_other",
+        "list_version", "meta", "name", "receipts", "sender", "server", "start", "typed", "unanswered", "unmetered",
+        "user", "version",
     )  # fmt: skip
 
     def __init__(
@@ -73,7 +73,8 @@ class Session:
         self.ephemeral = ephemeral
         self.version = version
         self.unmetered = unmetered
-        self.record = SessionRecord(server, secrets.token_hex(6))
+        self.server = server
+        self.connection = secrets.token_hex(6)
         self.sender: bytes | None = None
         self.meta = b""
         self.conversations: Set[str] = NOTHING
@@ -85,6 +86,11 @@ class Session:
         self.receipts = True
         self.start = 0
         self.typed = 0.0
+
+    @property
+    def record(self) -> SessionRecord:
+        """What the store knows of it; made when it is asked for, which is rare."""
+        return SessionRecord(self.server, self.connection)
 
     def prepare_sending(self) -> bytes:
         """Encode once what every message of this connection carries."""
@@ -178,11 +184,11 @@ class Sessions:
 
     def claiming(self, session: Session) -> None:
         """The session is being claimed; until `claimed`, a doorbell may end it already: it can overtake the reply."""
-        self._claiming[session.record.connection] = session
+        self._claiming[session.connection] = session
 
     def claimed(self, session: Session) -> None:
         """The store has answered, or will not."""
-        self._claiming.pop(session.record.connection, None)
+        self._claiming.pop(session.connection, None)
 
     def abandon(self, session: Session) -> None:
         """Whether the session was claimed is unknown: give it up when the store is back."""
@@ -192,7 +198,7 @@ class Sessions:
     def end(self, user: int, device: str, connection: str, how: Callable[[Session], None]) -> None:
         """End the session of that connection, if it is here still or is on its way."""
         session = self._claiming.get(connection) or self.get(user, device)
-        if session is not None and session.record.connection == connection:
+        if session is not None and session.connection == connection:
             how(session)
 
     def add(self, session: Session) -> Session | None:

@@ -108,6 +108,21 @@ def test_a_users_connections_share_a_budget_which_outlives_them(bench: Bench) ->
     assert bench.budgets.of(bench.session()) is budget
 
 
+def test_budgets_of_users_who_left_longest_ago_are_given_up(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cim_server.budgets.REMEMBERED", 2)
+    budgets = {}
+    for user in (1, 2, 1, 3, 4):
+        session, second = bench.session(user), bench.session(user, "d2")
+        budgets[user] = bench.budgets.of(session)
+        assert bench.budgets.of(second) is budgets[user]
+        for one in (session, second):
+            bench.budgets.ended(one)
+    assert bench.budgets.kept == 2
+    assert bench.budgets.of(bench.session(3)) is budgets[3]
+    assert bench.budgets.of(bench.session(4)) is budgets[4]
+    assert bench.budgets.of(bench.session(1)) is not budgets[1]
+
+
 def test_unmetered_users_spend_without_end_and_ask_the_store_for_nothing(bench: Bench) -> None:
     session, seen = bench.session(unmetered=True), []
     budget = bench.budgets.of(session)
