@@ -185,7 +185,7 @@ def markdown(results: Sequence[Result], folder: str, notes: str = NO_NOTES) -> s
     ]
     for chart in charts.charts(results):
         parts += [f"## {chart.plot.title}", f"![{chart.plot.about}]({folder}/{chart.plot.name}.svg)", _rows(chart.rows)]
-        parts += [f"{note}." for note in chart.notes]
+        parts += [f"{note.removesuffix('.')}." for note in chart.notes]
     parts += _not_measured(results)
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cim.bench import performance
+from cim.bench import performance, results
 from cim.bench.performance import Step, markdown
 from cim.bench.results import Result, from_json, to_json
 from cim.bench.target import Target, TargetError
@@ -39,6 +39,16 @@ def test_the_page_is_made_again_from_the_record(tmp_path: Path) -> None:
     for name in plots:
         assert f"](performance/{name})" in page.read_text()
         ElementTree.fromstring(first[name])
+
+
+def test_the_page_of_this_project_is_made_from_its_record(tmp_path: Path) -> None:
+    ours = Path(__file__).parents[3] / "docs" / "performance.md"
+    page = tmp_path / "performance.md"
+    page.write_bytes(ours.read_bytes())
+    performance.write([results.read(ours.with_suffix("") / "all.json")], page)
+    assert page.read_text() == ours.read_text()
+    for plot in (tmp_path / "performance").iterdir():
+        assert plot.read_bytes() == (ours.with_suffix("") / plot.name).read_bytes()
 
 
 def test_notes_are_kept_and_plots_that_are_not_drawn_go_away(tmp_path: Path) -> None:
