@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from cim.bench import figures, plots
-from cim.bench.figures import flatness, measured, number, value_at
+from cim.bench.figures import flatness, measured, number, rows_of, value_at
 from cim.bench.plots import Axis, Bar, Bars, Lines, Series
 from cim.bench.results import Curve, Result
 
@@ -155,7 +155,7 @@ def _curve(curve: Curve, name: str) -> Chart:
     series = tuple(Series(key or curve.y, tuple(points)) for key, points in by_series.items())
     xs = sorted({point.x for point in curve.points})
     rows: Rows = [[curve.x, *(one.name for one in series)]]
-    rows += [[number(x), *(_or_dash(dict(one.points).get(x)) for one in series)] for x in xs]
+    rows += [[number(x), *(_or_dash(dict(one.points).get(x)) for one in series)] for x in rows_of(curve)]
     log = len(xs) > 1 and xs[0] > 0 and xs[-1] / xs[0] >= 20
     notes = (*flatness(curve), *([curve.note] if curve.note else []))
     about = f"{curve.y} against {curve.x}. {' '.join(notes)}".strip()

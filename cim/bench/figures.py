@@ -9,6 +9,10 @@ from typing import Any, NamedTuple
 from cim.bench.results import Curve, Result
 
 
+MAX_ROWS = 12
+"""Rows of a curve in a table; a plot has all its points."""
+
+
 class Figure(NamedTuple):
     """`path` is the place in the record, its parts joined by dots. `better` is "lower", "higher" or "" for neither."""
 
@@ -201,3 +205,11 @@ def _setting(name: str, value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"{_words(name)} {' '.join(str(one) for one in value)}"
     return f"{_words(name)} {number(value) if isinstance(value, int | float) else value}"
+
+
+def rows_of(curve: Curve) -> list[float]:
+    """The places on the curve's x axis that stand in a table: all, or of many some, evenly among them."""
+    xs = sorted({point.x for point in curve.points})
+    if len(xs) <= MAX_ROWS:
+        return xs
+    return [xs[round(row * (len(xs) - 1) / (MAX_ROWS - 1))] for row in range(MAX_ROWS)]

@@ -159,7 +159,7 @@ def _with_samples(result: Result, settings: SoakSettings, samples: Sequence[Samp
     ):
         names = list(samples[0].processes) if samples else []
         points = [
-            Point(x=one.at, y=value, series=name)
+            Point(x=round(one.at, 1), y=value, series=name)
             for name in names
             for one in samples
             if (value := read(one.processes[name])) is not None
@@ -171,7 +171,7 @@ def _with_samples(result: Result, settings: SoakSettings, samples: Sequence[Samp
             slope = slope_of(series)
             figures[f"{name}_{ending}"] = None if slope is None else slope * scale * 3_600
     figures["redis_bytes_per_message"] = slope_of([(one.appended, one.redis_bytes) for one in later])
-    points = [Point(x=one.at, y=one.redis_bytes / 1e6) for one in samples]
+    points = [Point(x=round(one.at, 1), y=one.redis_bytes / 1e6) for one in samples]
     note = "Messages are kept: it grows by what each takes, and by nothing else."
     curves.append(Curve(name="Redis, memory", x="seconds", y="MB", points=tuple(points), note=note))
     return replace(result, settings={**asdict(settings), **result.settings}, figures=figures, curve=tuple(curves))

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from cim.bench import figures, targets
-from cim.bench.figures import Figure, flatness, measured, number
+from cim.bench.figures import Figure, flatness, measured, number, rows_of
 from cim.bench.results import Percentiles, Result
 
 GAP = "  "
@@ -150,8 +150,8 @@ def _named(counts: Iterable[tuple[str, float]]) -> str:
 def _curves(result: Result) -> list[str]:
     lines: list[str] = []
     for curve in result.curve:
-        rows = [[curve.x, curve.y, ""]]
-        rows += [[number(point.x), measured(point.y), point.series] for point in curve.points]
+        rows, shown = [[curve.x, curve.y, ""]], set(rows_of(curve))
+        rows += [[number(at.x), measured(at.y), at.series] for at in curve.points if at.x in shown]
         lines += [curve.name, *aligned(rows, right={0, 1}), *(INDENT + said for said in flatness(curve)), ""]
     return lines[:-1]
 

@@ -85,3 +85,15 @@ def test_flatness_is_judged_for_each_series() -> None:
     curve = Curve(name="c", x="x", y="y", points=both, flat_within=0.2)
     assert figures.flatness(curve) == ["a: flat, 10 % apart (target 20 %)", "b: not flat, 30 % apart (target 20 %)"]
     assert figures.flatness(replace(curve, flat_within=None)) == []
+
+
+def test_a_long_curve_stands_in_a_table_with_some_of_its_points() -> None:
+    def curve(count: int) -> Curve:
+        points = [Point(x=x, y=1.0, series=name) for name in ("s1", "s2") for x in range(count)]
+        return Curve(name="c", x="x", y="y", points=tuple(points))
+
+    assert figures.rows_of(curve(5)) == [0, 1, 2, 3, 4]
+    long = figures.rows_of(curve(180))
+    assert (len(long), long[0], long[-1]) == (figures.MAX_ROWS, 0, 179)
+    assert long == sorted(set(long))
+    assert figures.rows_of(curve(0)) == []
