@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from cim.bench.results import Curve, Result
 
-
 MAX_ROWS = 12
 """Rows of a curve in a table; a plot has all its points."""
 
