@@ -131,6 +131,8 @@ class Receiving:
     def _tell(self, listed: Conversation) -> None:
         new = Known(listed.title, listed.head, listed.role, listed.pinned, listed.muted, listed.active_ms)
         old = self.known.get(listed.id)
+        if old is not None and old.named_at > listed.head:  # renamed while the list was on its way
+            new = new._replace(title=old.title, named_at=old.named_at)
         self.known[listed.id] = new
         event = Event("conversation", "new", conversation=listed.id, text=listed.title, role=listed.role)
         if old is None:

@@ -13,10 +13,6 @@ CONNECT_TIMEOUT_S = 1.0
 CHOOSE_WITHIN_S = 3.0
 """What one login may take looking for a server that answers."""
 
-ANSWERED_S = 0.1
-"""A server that answered is taken without being asked again for so long: about the time that a client needs to get
-there, so that it tells as much as asking would."""
-
 LEFT_OUT_S = 5.0
 """A server that did not answer is asked again after this."""
 
@@ -76,7 +72,6 @@ class Placement:
         self._lock = threading.Lock()
         self._assigned: dict[str, _Assigned] = {}
         self._left_out: dict[str, float] = {}
-        self._answered_at: dict[str, float] = {}
 
     def choose(self, exclude: Collection[str] = ()) -> Server:
         """A server that has just taken a connection; those in `exclude` ("host:port") only if no other does.
@@ -140,23 +135,18 @@ class Placement:
     def _forget_gone(self, servers: Sequence[Server], now: float) -> None:
         live = {server.ref for server in servers}
         self._assigned = {ref: assigned for ref, assigned in self._assigned.items() if ref in live}
-        self._answered_at = {ref: at for ref, at in self._answered_at.items() if ref in live}
         self._left_out = {ref: until for ref, until in self._left_out.items() if ref in live and until > now}
 
     def _answers(self, server: Server) -> bool:
-        """Whether it takes connections, or did a moment ago."""
-        if self._clock() - self._answered_at.get(server.ref, -ANSWERED_S) < ANSWERED_S:
-            return True
+        """Whether it takes connections, now: not every client that is sent to a dead one tries another."""
         if not self._probe(server):
             return False
         with self._lock:
-            self._answered_at[server.ref] = self._clock()
             self._left_out.pop(server.ref, None)
         return True
 
     def _did_not_answer(self, server: Server) -> None:
         with self._lock:
-            self._answered_at.pop(server.ref, None)
             self._left_out[server.ref] = self._clock() + LEFT_OUT_S
             if server.ref in self._assigned and self._assigned[server.ref].times:
                 self._assigned[server.ref].times.pop()

@@ -86,6 +86,8 @@ async def test_a_group_is_found_by_its_name_of_now() -> None:
     receiving.page(Page(group, 7, 6, 6, True, renames[1:]))
     assert receiving.group("cocoa") == (group, "cocoa")
     assert receiving.group("coffee") is None
+    receiving._listed(asked)  # read before the second renaming, and late
+    assert receiving.group("cocoa") == (group, "cocoa")
 
 
 def texts(first: int, last: int) -> tuple[Entry, ...]:
