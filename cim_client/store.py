@@ -29,6 +29,10 @@ BUSY_S = 1.0
 """How long somebody else may look into the file. Where there are no POSIX locks this is how a device in use is told."""
 
 
+PRIMARY_CODE = 0xFF
+"""Of an error of SQLite; the rest says more closely what it was (sqlite.org/rescode.html)."""
+
+
 class Saved(NamedTuple):
     """A message that was posted and not yet settled. `id` is what `post` returned: it stays, whatever n becomes."""
 
@@ -267,8 +271,10 @@ def open_store(data_dir: str | os.PathLike[str] | None, route: str, name: str) -
             try:
                 return SqliteStore(path, lock)
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY:
                     raise
+                if fcntl is not None:  # no other client: what waits here is still to be sent
+                    raise OSError(f"{path} is held by a program that reads it: try again when it has ended.") from error
     raise OSError(f"All {MAX_DEVICES} devices in {folder} are in use.")
 
 

@@ -26,7 +26,6 @@ FRESH_S = 10.0
 
 START_S = 60.0
 STOP_S = 30.0
-DURABILITY = ("always", "everysec")
 
 
 class TargetError(NotMeasured):

@@ -83,6 +83,25 @@ def test_a_position_moved_writes_one_page(tmp_path: Path) -> None:
         assert store.position("c7") == Position(101, 1)
 
 
+def test_a_program_that_reads_the_file_does_not_make_another_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cim_client.store.BUSY_S", 0.05)
+    with opened(tmp_path) as store:
+        device = store.device
+        store.save(Saved(store.next_n(), "bob", "waits to be sent"))
+    (path,) = tmp_path.rglob("*.db")
+    reader = sqlite3.connect(path)
+    try:
+        reader.execute("BEGIN").execute("SELECT * FROM sqlite_master").fetchall()
+        with pytest.raises(OSError, match="held by a program that reads it"):
+            open_store(tmp_path, ROUTE, "alice")
+    finally:
+        reader.close()
+    with opened(tmp_path) as store:
+        assert store.device == device
+
+
 def test_nobody_else_opens_a_file_in_use_not_even_past_our_lock(tmp_path: Path) -> None:
     with opened(tmp_path):
         (file,) = tmp_path.rglob("*.db")
