@@ -34,10 +34,12 @@ IN_A_ROW_S = 0.001
 
 
 class Known(NamedTuple):
-    """What is kept of a conversation, from its last list entry and renamings since; `named_at`: the title's seq."""
+    """What is kept of a conversation, from its last list entry and renamings since; `named_at`: the title's seq in the
+    log of that `incarnation`."""
 
     title: str
     named_at: int
+    incarnation: int
     role: str
     pinned: bool
     muted: bool
@@ -129,9 +131,12 @@ class Receiving:
         self._parts.wake()
 
     def _tell(self, listed: Conversation) -> None:
-        new = Known(listed.title, listed.head, listed.role, listed.pinned, listed.muted, listed.active_ms)
+        new = Known(
+            listed.title, listed.head, listed.incarnation, listed.role, listed.pinned, listed.muted, listed.active_ms
+        )  # fmt: skip
         old = self.known.get(listed.id)
-        if old is not None and old.named_at > listed.head:  # renamed while the list was on its way
+        if old is not None and old.incarnation == listed.incarnation and old.named_at > listed.head:
+            # Renamed while the list was on its way. In a log that was set back the list is right.
             new = new._replace(title=old.title, named_at=old.named_at)
         self.known[listed.id] = new
         event = Event("conversation", "new", conversation=listed.id, text=listed.title, role=listed.role)

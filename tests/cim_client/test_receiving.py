@@ -88,6 +88,9 @@ async def test_a_group_is_found_by_its_name_of_now() -> None:
     assert receiving.group("coffee") is None
     receiving._listed(asked)  # read before the second renaming, and late
     assert receiving.group("cocoa") == (group, "cocoa")
+    (listed,) = asked.conversations
+    receiving._listed(asked._replace(conversations=(listed._replace(incarnation=8),)))  # an older store was restored
+    assert receiving.group("coffee") == (group, "coffee")
 
 
 def texts(first: int, last: int) -> tuple[Entry, ...]:
