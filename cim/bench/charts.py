@@ -74,11 +74,10 @@ def _latency_by_load(results: Sequence[Result]) -> Chart | None:
     if len(known) < 2:
         return None
     shown = [("delivery", "p50"), ("delivery", "p99"), ("delivery", "p99_9"), ("ack", "p50"), ("ack", "p99")]
-    short = {"delivery": "delivery", "ack": "ack"}
     series, columns = [], []
     for kind, one in shown:
         values = [(rate, value_at(result, f"latency_ms.{kind}.{one}")) for rate, result in known]
-        name = f"{short[kind]} {figures.PERCENTILE_NAMES[one]}"
+        name = f"{kind} {figures.PERCENTILE_NAMES[one]}"
         columns.append((name, [value for _, value in values]))
         points = tuple((rate, value) for rate, value in values if value is not None)
         if points:
