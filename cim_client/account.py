@@ -1,13 +1,16 @@
 """What concerns one's account and not one conversation: devices, scheduled messages, who is online."""
 
 import math
+import re
 import secrets
 from datetime import datetime
 from functools import partial
 
+import trio
+
 from cim_client.core import Core
-from cim_client.errors import Refused
-from cim_client.types import Device, Presence, Scheduled, scheduled_of, time_of
+from cim_client.errors import OutcomeUnknown, Refused, Unavailable
+from cim_client.types import Device, Presence, Receipt, Scheduled, scheduled_of, time_of
 from cim_common.wire.codes import Code
 from cim_common.wire.messages import (
     Cancel,
@@ -20,6 +23,10 @@ from cim_common.wire.messages import (
     Schedules,
 )
 from cim_common.wire.messages import Presence as AskPresence
+
+KEY = re.compile(r"[\x21-\x7e]{1,128}")
+AGAIN_S = 0.3
+"""How soon route is asked again when it does not say."""
 
 
 class Account:
@@ -41,6 +48,21 @@ class Account:
     async def presence(self, name: str) -> Presence:
         answer: PresenceInfo = await self._core.requests.ask(lambda request: AskPresence(request, name))
         return Presence(answer.online, time_of(answer.seen_ms) if answer.seen_ms else None)
+
+    # -- through route -----------------------------------------------------------------------------------
+
+    async def send_once(self, to: str, text: str, key: str, reply_to: int | None, timeout_s: float) -> Receipt:
+        if not KEY.fullmatch(key):
+            raise Refused(Code.BAD_REQUEST, "A key is 1 to 128 visible ASCII characters.")
+        self._core.requests.check_open()
+        with trio.move_on_after(timeout_s):
+            while True:
+                try:
+                    answer = await self._core.api.send(to, text, reply_to, key, self._core.token)
+                    return Receipt(answer["conversation"], answer["seq"], answer["message_id"])
+                except Unavailable as error:  # the key makes asking again safe
+                    await trio.sleep(max(error.after_s, AGAIN_S))
+        raise OutcomeUnknown
 
     # -- scheduled messages ------------------------------------------------------------------------------
 

@@ -122,6 +122,20 @@ class Client:
         await trio.lowlevel.checkpoint()
         return posted
 
+    async def send_once(
+        self, to: Group | str, text: str, key: str, *, reply_to: int | None = None, timeout_s: float = 30.0
+    ) -> Receipt:
+        """Send a message that is stored once under `key`, from whichever device, program and run, within 7 days.
+
+        `key` is 1 to 128 visible ASCII characters. It goes through route, one message at a time; it keeps no order with
+        what `send` sends.
+
+        Raises:
+            Refused: ID_REUSED, if the key was used with another text in that conversation; or as `send`.
+            OutcomeUnknown: no answer in time; the same call may be made again.
+        """
+        return await self._account.send_once(_id(to), text, key, reply_to, timeout_s)
+
     def messages(self) -> AsyncIterator[Message]:
         """Messages as they come, each once, in order per conversation; ends when the client closes.
 

@@ -3,6 +3,7 @@
 import http.client
 import json
 import urllib.parse
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import trio
@@ -72,14 +73,24 @@ class RouteApi:
         answer = await self._call("GET", f"/v1/users?{query}", None, token)
         return [user["name"] for user in answer["users"]]
 
-    async def _call(self, method: str, path: str, body: Any, token: str | None = None) -> Any:
-        return await trio.to_thread.run_sync(self._exchange, method, path, body, token, abandon_on_cancel=True)
+    async def send(self, to: str, text: str, reply_to: int | None, key: str, token: str) -> dict[str, Any]:
+        """Have a message stored once under that key: conversation, seq and message_id, the same at every try."""
+        body = {"to": to, "text": text, "reply_to": reply_to}
+        answer: dict[str, Any] = await self._call("POST", "/v1/messages", body, token, {"Idempotency-Key": key})
+        return answer
 
-    def _exchange(self, method: str, path: str, body: Any, token: str | None) -> Any:
+    async def _call(
+        self, method: str, path: str, body: Any, token: str | None = None, more: Mapping[str, str] | None = None
+    ) -> Any:
+        return await trio.to_thread.run_sync(
+            self._exchange, method, path, body, token, more or {}, abandon_on_cancel=True
+        )
+
+    def _exchange(self, method: str, path: str, body: Any, token: str | None, more: Mapping[str, str]) -> Any:
         kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
         assert self._parts.hostname is not None
         connection = kind(self._parts.hostname, self._parts.port, timeout=TIMEOUT_S)
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        headers = {"Accept": "application/json", "Content-Type": "application/json", **more}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         try:
