@@ -11,6 +11,7 @@ import click
 
 from cim.bench.cli import bench
 from cim.bench.result_commands import COMMANDS as ON_RESULTS
+from cim.programs import COMMANDS as PROGRAMS
 from cim_common import __version__
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,6 +47,7 @@ def main() -> None:
     \b
     Start a whole cluster on this machine:   cim up
     Chat, in another terminal:               cim chat alice
+    Chat from a script:                      cim send bob "the build is done"
     Measure one:                             cim bench messages
     """
 
@@ -53,6 +55,8 @@ def main() -> None:
 main.add_command(bench)
 for command_on_results in ON_RESULTS:
     bench.add_command(command_on_results)
+for program in PROGRAMS:
+    main.add_command(program)
 
 
 @main.command()

@@ -258,6 +258,14 @@ class Client:
         """
         return Group(self._calls, self._calls.now(partial(self._inner.group, which)))
 
+    def conversation_id(self, to: Group | str) -> str:
+        """The id of the conversation that the name of a user, "lobby" or an id stands for.
+
+        Raises:
+            Refused: NO_SUCH_USER.
+        """
+        return self._calls.wait(partial(self._inner.conversation_id, _plain(to)))
+
     def members(self, conversation: Group | str) -> list[Member]:
         """Who takes part in a group or a direct conversation, by name."""
         return self._calls.wait(partial(self._inner.members, _plain(conversation)))

@@ -216,6 +216,14 @@ class Client:
             raise Refused(Code.NO_SUCH_CONVERSATION)
         return Group(self._conversing, *found)
 
+    async def conversation_id(self, to: Group | str) -> str:
+        """The id of the conversation that the name of a user, "lobby" or an id stands for.
+
+        Raises:
+            Refused: NO_SUCH_USER.
+        """
+        return await self._conversing.conversation(_id(to))
+
     async def members(self, conversation: Group | str) -> list[Member]:
         """Who takes part in a group or a direct conversation, by name."""
         return await self._conversing.members(_id(conversation))

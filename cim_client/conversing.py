@@ -42,6 +42,9 @@ class Conversing:
     async def users(self, names: Sequence[str]) -> list[int]:
         return await self._core.names.users(names)
 
+    async def conversation(self, to: str) -> str:
+        return await self._core.names.conversation(to)
+
     # -- writing -----------------------------------------------------------------------------------------
 
     async def send(self, to: str, text: str, reply_to: int | None, timeout_s: float = 30.0) -> Receipt:

@@ -25,6 +25,7 @@ from typing import NoReturn
 from cim_client.terminal.sanitize import one_line, shown_name
 
 TOKEN_FILE = "token"
+NAME_FILE = "account.json"
 
 MAX_DEVICES = 20
 """As many as a user may have."""
@@ -62,6 +63,7 @@ class Account:
     def claim(self) -> None:
         """Raises LoginFailed when all devices are in use, OSError when the folder cannot be written."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.folder / NAME_FILE).write_text(json.dumps({"route": self.route, "name": self.name}), encoding="ascii")
         for index in range(MAX_DEVICES):
             device = self.folder / str(index)
             device.mkdir(mode=0o700, exist_ok=True)
@@ -84,6 +86,13 @@ class Account:
         except (FileNotFoundError, UnicodeDecodeError):
             return None
 
+    def tokens(self) -> tuple[str, ...]:
+        """Tokens of all devices kept here: each lets one in as another device, too, while its own is in use."""
+        found = [
+            path.read_text(encoding="ascii", errors="replace").strip() for path in self.folder.glob(f"*/{TOKEN_FILE}")
+        ]
+        return tuple(filter(str.isascii, filter(None, found)))
+
     def keep_token(self, token: str) -> None:
         """Replace the token in one step; the file is readable by its owner only from the first moment."""
         descriptor, path = tempfile.mkstemp(dir=self.device_folder, prefix=TOKEN_FILE)  # 0600
@@ -93,6 +102,19 @@ class Account:
 
     def forget_token(self) -> None:
         (self.device_folder / TOKEN_FILE).unlink(missing_ok=True)
+
+
+def known_accounts(data_dir: str | None, route: str) -> list[str]:
+    """Names of the accounts at that route of which this machine keeps a token."""
+    names = set()
+    for path in ((Path(data_dir) if data_dir else default_data_dir()) / "chat").glob(f"*/{NAME_FILE}"):
+        try:
+            kept = json.loads(path.read_text(encoding="ascii"))
+            if kept["route"] == route.rstrip("/") and any(path.parent.glob(f"*/{TOKEN_FILE}")):
+                names.add(str(kept["name"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # half written, by a chat that starts just now
+    return sorted(names)
 
 
 def default_data_dir() -> Path:

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from cim.cli import main
 
-COMMANDS = ("up", "server", "route", "chat", "version")
+COMMANDS = ("up", "server", "route", "chat", "send", "tail", "history", "search", "users", "group", "version")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -24,6 +24,11 @@ def test_help_names_every_command_and_the_variables() -> None:
     output = CliRunner().invoke(main, ["--help"]).output
     assert all(command in output for command in COMMANDS)
     assert "CIM_SERVER_PORT" in CliRunner().invoke(main, ["up", "--help"]).output
+
+
+@pytest.mark.parametrize("command", ["list", "create", "members", "invite", "kick", "leave", "role"])
+def test_help_of_each_command_for_groups_has_an_example(command: str) -> None:
+    assert f"Example:  cim group {command}" in CliRunner().invoke(main, ["group", command, "--help"]).output
 
 
 def test_version() -> None:
