@@ -8,6 +8,14 @@ import pytest
 from tests.system.cluster import Cluster
 
 
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """What the tests of a file share; files whose tests need another have a fixture of that name."""
+    made = Cluster(tmp_path_factory.mktemp("cluster"))
+    yield made
+    assert made.stop() == 0
+
+
 @pytest.fixture
 def new_cluster(tmp_path: Path) -> Iterator[Callable[..., Cluster]]:
     """Starts clusters that end with the test: `new_cluster("--legacy", ...)`."""

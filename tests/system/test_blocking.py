@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,13 +18,6 @@ from tests.system.people import PASSWORD
 
 ROOT = Path(__file__).parents[2]
 WAIT_S = 15.0 * SLOWNESS
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster(tmp_path_factory.mktemp("cluster"))
-    yield made
-    assert made.stop() == 0
 
 
 async def scenario_async(route: str, one: str, other: str) -> list[object]:

@@ -1,10 +1,8 @@
 """A data folder that was copied, or that the cluster has forgotten: nothing is lost, nothing doubled, the ids stay."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 import trio
 
 from cim_client import Client, Event
@@ -14,13 +12,6 @@ from cim_common.wire.messages import Ack
 from tests.real_servers import SLOWNESS
 from tests.system.cluster import Cluster
 from tests.system.people import event, person
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster(tmp_path_factory.mktemp("cluster"))
-    yield made
-    assert made.stop() == 0
 
 
 async def settled(client: Client, count: int) -> dict[str, Event]:

@@ -1,7 +1,6 @@
 """A data folder copied to another machine: it is noticed, and nothing is lost or doubled (I4, I6, I15)."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,6 @@ from tests.real_servers import SLOWNESS
 from tests.system.cluster import Cluster
 
 PASSWORD = "correct horse battery"
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster(tmp_path_factory.mktemp("cluster"))
-    yield made
-    assert made.stop() == 0
 
 
 def person(cluster: Cluster, name: str, folder: Path | None = None) -> Any:

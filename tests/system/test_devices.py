@@ -16,13 +16,6 @@ from tests.system.cluster import Cluster
 from tests.system.raw import Raw, call
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster(tmp_path_factory.mktemp("cluster"))
-    yield made
-    assert made.stop() == 0
-
-
 @pytest.fixture
 def people(cluster: Cluster) -> Iterator["People"]:
     made = People(cluster)

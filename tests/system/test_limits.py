@@ -25,13 +25,6 @@ SENDER_BURST = 2_000
 """Messages of one sender in one conversation at once (docs/operations.md)."""
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster(tmp_path_factory.mktemp("cluster"))
-    yield made
-    assert made.stop() == 0
-
-
 @pytest.fixture
 def join(cluster: Cluster) -> Iterator[Callable[..., Raw]]:
     """Logs people in: `join(name, device, servers to avoid)`; their connections end with the test."""

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,13 +19,6 @@ from tests.system.people import PASSWORD
 
 WAIT_S = 60.0 * SLOWNESS
 LINES = 2_000
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster(tmp_path_factory.mktemp("cluster"))
-    yield made
-    assert made.stop() == 0
 
 
 def start(cluster: Cluster, *arguments: str, name: str = "prog", **env: str) -> "subprocess.Popen[str]":

@@ -1,7 +1,7 @@
 """Scheduled messages with real processes (I24): asked for over a connection, sent by whichever server lives then."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import trio
@@ -17,13 +17,6 @@ from tests.system.raw import PASSWORD, Raw
 
 NewCluster = Callable[..., Cluster]
 HOUR_MS = 3_600_000
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster(tmp_path_factory.mktemp("cluster"))
-    yield made
-    assert made.stop() == 0
 
 
 def now_ms() -> int:

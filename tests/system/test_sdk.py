@@ -1,6 +1,5 @@
 """The SDK against a real cluster: what programs rely on."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,6 @@ from tests.real_servers import SLOWNESS
 from tests.system.cluster import Cluster
 
 PASSWORD = "correct horse battery"
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster(tmp_path_factory.mktemp("cluster"))
-    yield made
-    assert made.stop() == 0
 
 
 def person(cluster: Cluster, name: str, data_dir: Path | None = None) -> object:
