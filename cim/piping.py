@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import trio
 
-from cim.session import Exit, Options, Stopped, exit_code, put
-from cim_client import CimError, Client, Closed, Event, Receipt
+from cim.session import Exit, Options, Stopped, exit_code, raise_if_closed
+from cim_client import CimError, Client, Event, Receipt
+from cim_client.errors import is_final
 from cim_common.wire.limits import MAX_TEXT_BYTES
 
 WINDOW = 256
@@ -52,28 +53,29 @@ async def _read() -> bytes:
 
 
 async def _read_lines(out: trio.MemorySendChannel[Piece]) -> None:
-    """Lines without their ends; one longer than a message is cut at a character. Blank lines are passed over."""
+    """Lines without their ends; one longer than a message is cut at a character. Blank ones are passed over."""
     number, part, rest = 1, 0, b""
     async with out:
         while chunk := await _read():
             rest += chunk
             *lines, rest = rest.split(b"\n")
             for line in lines:
-                await _put(out, number, line, part)
+                await _put(out, number, line.removesuffix(b"\r"), part)
                 number += 1
                 part = 0
             while len(rest) > MAX_LINE_BYTES:
                 head, rest = _cut(rest)
-                await out.send(Piece(number, number, head.decode(errors="replace"), part))
+                await _put(out, number, head, part)
                 part += 1
-        await _put(out, number, rest, part)
+        await _put(out, number, rest.removesuffix(b"\r"), part)
 
 
 async def _put(out: trio.MemorySendChannel[Piece], number: int, line: bytes, part: int) -> None:
-    line = line.removesuffix(b"\r")
-    while line.strip():
+    while line:
         head, line = _cut(line)
-        await out.send(Piece(number, number, head.decode(errors="replace"), part))
+        text = head.decode(errors="replace")
+        if not text.isspace():
+            await out.send(Piece(number, number, text, part))
         part += 1
 
 
@@ -178,11 +180,10 @@ class Pipe:
                     self._settle(event)
                 else:
                     self._early[event.client_msg_id] = event
-            elif event.kind == "connection" and event.state == "closed":
-                raise Closed(event.code, event.text)
+            raise_if_closed(event)
 
     def _settle(self, event: Event) -> None:
-        if event.kind == "failed" and event.code >= 2000:
+        if event.kind == "failed" and not is_final(event.code):
             raise Stopped(Exit.UNKNOWN, event.text)
         piece = self._unsettled.pop(event.client_msg_id)
         if event.kind == "failed":
@@ -195,7 +196,7 @@ class Pipe:
     def _is_stored(self, piece: Piece, receipt: Receipt) -> None:
         self._stored += 1
         if self._options.as_json:
-            put(self._options, {"first": piece.first, "last": piece.last} | stored(receipt), "")
+            self._options.put({"first": piece.first, "last": piece.last} | stored(receipt), "")
 
     async def _wait_until_fewer_than(self, number: int) -> None:
         since = trio.current_time()

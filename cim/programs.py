@@ -78,7 +78,7 @@ def send(
 
     async def body(me: "Client", options: "Options") -> None:
         from cim.piping import Pipe, stored, whole_input
-        from cim.session import conversation_of, put
+        from cim.session import conversation_of
 
         where = await conversation_of(me, to, group)
         if batch:
@@ -92,7 +92,7 @@ def send(
         else:
             receipt = await me.send_once(where, text, key, reply_to=reply_to, timeout_s=within_s)
         if options.as_json:
-            put(options, stored(receipt), "")
+            options.put(stored(receipt), "")
 
     _run(body, settings)
 
@@ -112,7 +112,7 @@ def tail(wanted: tuple[str, ...], groups: tuple[str, ...], count: int | None, **
     """
 
     async def body(me: "Client", options: "Options") -> None:
-        from cim.session import conversation_of, line_of, put, record_of
+        from cim.session import conversation_of, raise_if_closed
 
         only = {await conversation_of(me, to, None) for to in wanted}
         only |= {await conversation_of(me, None, group) for group in groups}
@@ -120,10 +120,12 @@ def tail(wanted: tuple[str, ...], groups: tuple[str, ...], count: int | None, **
         printed = 0
         async for message in me.messages():
             if not only or message.conversation in only:
-                put(options, record_of(message), line_of(message))
+                options.put_message(message)
                 printed += 1
                 if printed == count:
                     return
+        async for event in me.events():  # the newest of them says why there are no more messages
+            raise_if_closed(event)
 
     _run(body, settings)
 
@@ -151,12 +153,12 @@ def history(
         raise click.UsageError("Either --before or --after.")
 
     async def body(me: "Client", options: "Options") -> None:
-        from cim.session import conversation_of, line_of, put, record_of
+        from cim.session import conversation_of
 
         where = await conversation_of(me, to, group)
         found = [m async for m in me.history(where, limit, before_seq, after_seq)]
         for message in found if after_seq is not None else reversed(found):
-            put(options, record_of(message), line_of(message))
+            options.put_message(message)
 
     _run(body, settings)
 
@@ -179,7 +181,7 @@ def search(text: str, to: str | None, group: str | None, limit: int, depth: int,
     """
 
     async def body(me: "Client", options: "Options") -> None:
-        from cim.session import conversation_of, line_of, put, record_of
+        from cim.session import conversation_of
 
         if to is None and group is None:
             where = [listed.id for listed in await me.conversations()]
@@ -190,7 +192,7 @@ def search(text: str, to: str | None, group: str | None, limit: int, depth: int,
             matching = [m async for m in me.history(conversation, depth) if text.casefold() in m.text.casefold()]
             found = sorted([*found, *matching[:limit]], key=lambda m: m.time_ms, reverse=True)[:limit]
         for message in found:
-            put(options, record_of(message), line_of(message))
+            options.put_message(message)
 
     _run(body, settings)
 
@@ -209,10 +211,8 @@ def users(prefix: str | None, limit: int, **settings: Any) -> None:
     """
 
     async def body(me: "Client", options: "Options") -> None:
-        from cim.session import put
-
         for name in await (me.online() if prefix is None else me.users(prefix, limit)):
-            put(options, {"name": name}, name)
+            options.put({"name": name}, name)
 
     _run(body, settings)
 
@@ -236,12 +236,11 @@ def list_groups(**settings: Any) -> None:
     """
 
     async def body(me: "Client", options: "Options") -> None:
-        from cim.session import put
         from cim_common.ids import is_group
 
         for found in await me.conversations():
             if is_group(found.id) and found.role not in ("left", "banned"):
-                put(options, found._asdict(), f"{found.id} {found.title} ({found.role}, {found.members} members)")
+                options.put(found._asdict(), f"{found.id} {found.title} ({found.role}, {found.members} members)")
 
     _run(body, settings)
 
@@ -259,10 +258,8 @@ def create(name: str, members: tuple[str, ...], topic: str, **settings: Any) -> 
     """
 
     async def body(me: "Client", options: "Options") -> None:
-        from cim.session import put
-
         made = await me.create_group(name, members, topic)
-        put(options, {"id": made.id, "name": made.name}, made.id)
+        options.put({"id": made.id, "name": made.name}, made.id)
 
     _run(body, settings)
 
@@ -278,11 +275,9 @@ def members_of(which: str, **settings: Any) -> None:
     """
 
     async def body(me: "Client", options: "Options") -> None:
-        from cim.session import put
-
         for member in await me.group(which).members():
             record = {"name": member.name, "role": member.role, "user_id": member.user_id}
-            put(options, record, f"{member.name} ({member.role})")
+            options.put(record, f"{member.name} ({member.role})")
 
     _run(body, settings)
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import trio
 
-from cim_client import CimError, Client, Closed, Message, OutcomeUnknown, Refused, Unavailable, connect
+from cim_client import CimError, Client, Closed, Event, Message, OutcomeUnknown, Refused, Unavailable, connect
 from cim_client.terminal.login import Account, LoginFailed, ask_terminal, known_accounts
 from cim_client.terminal.sanitize import one_line
 from cim_common.wire.codes import Code
@@ -56,6 +56,13 @@ class Options(NamedTuple):
     @property
     def within_s(self) -> float:
         return math.inf if self.timeout_s is None else self.timeout_s
+
+    def put(self, record: dict[str, Any], text: str) -> None:
+        """One line on stdout, at once: a JSON object, or text in which others' control characters are harmless."""
+        print(json.dumps(record) if self.as_json else one_line(text), flush=True)
+
+    def put_message(self, message: Message) -> None:
+        self.put(record_of(message), line_of(message))
 
     def complain(self, sentence: str) -> None:
         """A line on stderr."""
@@ -102,6 +109,16 @@ def exit_code(error: BaseException) -> int:
     if isinstance(error, OutcomeUnknown):
         return Exit.UNKNOWN
     return Exit.UNAVAILABLE if isinstance(error, Unavailable | Closed | OSError) else Exit.REFUSED
+
+
+def raise_if_closed(event: Event) -> None:
+    """Whoever follows events learns so that the session has ended for good, and why.
+
+    Raises:
+        Closed: the event says so.
+    """
+    if event.kind == "connection" and event.state == "closed":
+        raise Closed(event.code, event.text)
 
 
 def _first(error: BaseException) -> BaseException:
@@ -168,11 +185,6 @@ def who(options: Options) -> Login:
 
 
 # -- what is printed ---------------------------------------------------------------------------------------
-
-
-def put(options: Options, record: dict[str, Any], text: str) -> None:
-    """One line on stdout, at once: a JSON object, or text in which others' control characters are harmless."""
-    print(json.dumps(record) if options.as_json else one_line(text), flush=True)
 
 
 def record_of(message: Message) -> dict[str, Any]:

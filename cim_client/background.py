@@ -8,7 +8,7 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from concurrent.futures import Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, TypeVar
 
@@ -27,6 +27,9 @@ class Calls:
     def __init__(self, token: trio.lowlevel.TrioToken, nursery: trio.Nursery) -> None:
         self._token = token
         self._nursery = nursery
+        self._lock = threading.Lock()
+        self._waiting: set[Future[Any]] = set()
+        self._ended = False
 
     def run(self, call: Callable[[], Awaitable[T]], timeout_s: float | None = None) -> T | None:
         """What the call returns; None when it was cancelled because its time was over."""
@@ -45,17 +48,30 @@ class Calls:
             except BaseException as error:
                 future.set_exception(error)
 
+        with self._lock:
+            if self._ended:
+                raise _closed()
+            self._waiting.add(future)
         try:
-            self._token.run_sync_soon(self._start, one, future)
-        except trio.RunFinishedError:
-            raise _closed() from None
-        try:
-            if not wait([future], timeout_s).done:
-                self._cancel(scope)
-        except BaseException:  # Ctrl-C: nobody waits for it any more
-            self._cancel(scope)
-            raise
-        return future.result()
+            self._soon(self._start, one, future)
+            try:
+                if not wait([future], timeout_s).done:
+                    self._soon(scope.cancel)
+            except BaseException:  # Ctrl-C: nobody waits for it any more
+                self._soon(scope.cancel)
+                raise
+            return future.result()
+        finally:
+            with self._lock:
+                self._waiting.discard(future)
+
+    def end(self) -> None:
+        """The thread has ended: what was still handed to it will not be run."""
+        with self._lock:
+            self._ended = True
+            left = [future for future in self._waiting if not future.done()]
+        for future in left:
+            future.set_exception(_closed())
 
     def now(self, look: Callable[[], T]) -> T:
         """What a function that does not wait returns, called in the client's thread."""
@@ -81,9 +97,9 @@ class Calls:
         except RuntimeError:  # the nursery is closed
             future.set_exception(_closed())
 
-    def _cancel(self, scope: trio.CancelScope) -> None:
-        with contextlib.suppress(trio.RunFinishedError):
-            self._token.run_sync_soon(scope.cancel)
+    def _soon(self, do: Callable[..., object], *arguments: Any) -> None:
+        with contextlib.suppress(trio.RunFinishedError):  # `end` tells whoever waits
+            self._token.run_sync_soon(do, *arguments)
 
 
 class Stream(Generic[T]):
@@ -106,8 +122,6 @@ class Stream(Generic[T]):
         with self._reading:
             if not self._kept and not self._calls.run(self._take, self._timeout_s):
                 raise StopIteration
-            if not self._kept:
-                raise StopIteration
             return self._kept.popleft()
 
     async def _take(self) -> bool:
@@ -123,8 +137,12 @@ def _closed() -> Closed:
 
 @contextlib.contextmanager
 def in_background(connect: Callable[[], AbstractAsyncContextManager[Client]]) -> Iterator[tuple[Client, Calls]]:
-    """Run a client in a thread of its own until the block ends; what `connect` raises is raised here."""
+    """Run a client in a thread of its own until the block ends; what `connect` raises is raised here.
+
+    So is, at the end of the block, what has ended the client meanwhile; calls raise `Closed` from then on.
+    """
     started: Future[tuple[Client, Calls]] = Future()
+    ended: Future[None] = Future()
     running: Future[trio.lowlevel.TrioToken] = Future()
     ending = trio.CancelScope()
 
@@ -140,19 +158,22 @@ def in_background(connect: Callable[[], AbstractAsyncContextManager[Client]]) ->
         try:
             trio.run(main)
         except BaseException as error:
-            if not started.done():
-                started.set_exception(error)
-                return
-            raise
-        if not started.done():
-            started.set_exception(_closed())
+            ended.set_exception(error)
+        else:
+            ended.set_result(None)
+        if started.done():
+            started.result()[1].end()
 
     thread = threading.Thread(target=run, name="cim-client", daemon=True)
     thread.start()
     try:
-        wait([started])
+        either: list[Future[Any]] = [started, ended]
+        wait(either, return_when=FIRST_COMPLETED)
+        if not started.done():
+            ended.result()
         yield started.result()
     finally:
         with contextlib.suppress(trio.RunFinishedError):
             running.result().run_sync_soon(ending.cancel)
         thread.join()
+    ended.result()

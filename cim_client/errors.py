@@ -38,6 +38,11 @@ class Unavailable(CimError):
         self.after_s = after_s
 
 
+def is_final(code: int) -> bool:
+    """Whether it was refused for good: asking again brings the same answer."""
+    return 1000 <= code < 2000
+
+
 def is_passing(code: int) -> bool:
     """Whether asking again later may help."""
     return 2000 <= code < 3000

@@ -31,7 +31,6 @@ PURE_IN_CLIENT = ("cim_client/inbox.py", "cim_client/outbox.py", "cim_client/vie
 
 COVERED_ELSEWHERE = {
     "cim_client/account.py": "tests/system/test_sdk.py, test_groups.py",
-    "cim_client/background.py": "tests/system/test_blocking.py",
     "cim_client/blocking.py": "tests/system/test_blocking.py",
     "cim_client/client.py": "tests/system/test_sdk.py, test_promise.py",
     "cim_client/conversing.py": "tests/system/test_groups.py",

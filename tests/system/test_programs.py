@@ -179,7 +179,7 @@ def test_each_line_once_and_in_order_whatever_is_killed(cluster: Cluster, killed
     assert texts_at(cluster, name) == lines
 
 
-def test_ctrl_c_says_what_is_not_known(cluster: Cluster) -> None:
+def test_ctrl_c_with_everything_stored(cluster: Cluster) -> None:
     run(cluster, "users", "--register", name="carl")
     sender = start(cluster, "send", "carl", "--stdin", "--batch", "--json", name="carl")
     assert sender.stdin is not None
