@@ -272,9 +272,11 @@ def open_store(data_dir: str | os.PathLike[str] | None, route: str, name: str) -
                 return SqliteStore(path, lock)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY:
-                    raise
+                    raise OSError(f"{path} cannot be used: {error}.") from error
                 if fcntl is not None:  # no other client: what waits here is still to be sent
                     raise OSError(f"{path} is held by a program that reads it: try again when it has ended.") from error
+            except sqlite3.DatabaseError as error:
+                raise OSError(f"{path} cannot be used ({error}): move it away to begin as a new device.") from error
     raise OSError(f"All {MAX_DEVICES} devices in {folder} are in use.")
 
 

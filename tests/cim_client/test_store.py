@@ -102,6 +102,21 @@ def test_a_program_that_reads_the_file_does_not_make_another_device(
         assert store.device == device
 
 
+@pytest.mark.parametrize("broken", [b"this was a database once", bytes(1_000)])
+def test_a_broken_file_is_told_and_left_as_it_is(tmp_path: Path, broken: bytes) -> None:
+    with opened(tmp_path) as store:
+        device = store.device
+    (path,) = tmp_path.rglob("*.db")
+    whole = path.read_bytes()
+    path.write_bytes(broken)
+    with pytest.raises(OSError, match=f"{path.name} cannot be used"):
+        open_store(tmp_path, ROUTE, "alice")
+    assert path.read_bytes() == broken
+    path.write_bytes(whole)
+    with opened(tmp_path) as store:
+        assert store.device == device
+
+
 def test_nobody_else_opens_a_file_in_use_not_even_past_our_lock(tmp_path: Path) -> None:
     with opened(tmp_path):
         (file,) = tmp_path.rglob("*.db")

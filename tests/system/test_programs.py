@@ -151,6 +151,19 @@ def test_tail_prints_what_comes_and_ends_with_its_reader(cluster: Cluster) -> No
         assert "Traceback" not in tail.stderr.read()
 
 
+def test_tail_says_why_it_was_ended(cluster: Cluster) -> None:
+    with (
+        blocking.connect(cluster.route, name="lola", password=PASSWORD, register=True) as me,
+        start(cluster, "tail", name="lola") as tail,
+    ):
+        assert tail.stderr is not None
+        assert "listening" in tail.stderr.readline()
+        (device,) = [device.id for device in me.devices() if not device.current]
+        me.logout_device(device)
+        assert tail.wait(WAIT_S) == 5
+        assert "logged out" in tail.stderr.read()
+
+
 def write_all(pipe: IO[str], lines: list[str]) -> None:
     for line in lines:
         pipe.write(f"{line}\n")
@@ -220,5 +233,8 @@ def test_lines_are_joined_and_cut(cluster: Cluster) -> None:
     text = "a\nb\n" + "ü" * 20_000 + "\nc"
     assert run(cluster, "send", "jo", "--stdin", "--batch", text=text, name="jo") == (0, "", "")
     assert "".join(texts_at(cluster, "jo")) == text.replace("\n", "")
+    blank = "\u3000\n" + " " * 20_000 + "end\n" + " " * 20_000
+    assert run(cluster, "send", "jo", "--stdin", "--batch", text=blank, name="jo") == (0, "", "")
+    assert texts_at(cluster, "jo")[-1].strip() == "end"
     assert run(cluster, "send", "jo", "--stdin", "--batch", "--join", "5", text="x\ny\nz\n", name="jo")[0] == 0
     assert texts_at(cluster, "jo")[-1] == "x\ny\nz"
