@@ -3,18 +3,16 @@
 import ipaddress
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from cim.bench.cli import bench
 from cim.bench.result_commands import COMMANDS as ON_RESULTS
+from cim.options import client_data, client_route, option
 from cim.programs import COMMANDS as PROGRAMS
 from cim_common import __version__
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -31,13 +29,6 @@ class Address(click.ParamType):  # type: ignore[type-arg]
         if not host or not port.isdecimal() or int(port) > 65_535:
             self.fail(f"{value!r} is not HOST:PORT, such as 127.0.0.1:8083", param, ctx)
         return host.strip("[]"), int(port)
-
-
-def _option(*names: str, variable: str | None = None, **settings: Any) -> Callable[[F], F]:
-    """An option that is an environment variable as well: --server-port is CIM_SERVER_PORT, unless it says otherwise."""
-    longest = next(name for name in names if name.startswith("--")).split("/")[0]
-    variable = variable or "CIM_" + longest.removeprefix("--").replace("-", "_").upper()
-    return click.option(*names, envvar=variable, show_envvar=True, **settings)
 
 
 @click.group(context_settings=HELP)
@@ -73,7 +64,7 @@ def _default_data() -> str:
     return os.path.join(os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share"), "cim", "cluster")
 
 
-_directory = _option(
+_directory = option(
     "--directory", type=click.Choice(["open", "members"]), default="open", show_default=True,
     help="Whom users find and see online: everybody, or those they share a conversation with.",
 )  # fmt: skip
@@ -96,7 +87,7 @@ def _check_keep(ctx: click.Context, param: click.Parameter, words: tuple[str, ..
     return words
 
 
-_keep = _option(
+_keep = option(
     "--keep", multiple=True, metavar="KIND=AGE,NUMBER", callback=_check_keep,
     help="How long messages of a kind (direct, self, group, lobby) are kept: lobby=30d, direct=100000, "
     "group=365d,100000. May be repeated.  [default: everything is kept]",
@@ -104,25 +95,25 @@ _keep = _option(
 
 
 @main.command()
-@_option("--servers", type=click.IntRange(1, 64), default=2, show_default=True, help="Number of IM servers.")
-@_option("--route", type=Address(), default="127.0.0.1:8083", show_default=True, help="Where route listens.")
-@_option(
+@option("--servers", type=click.IntRange(1, 64), default=2, show_default=True, help="Number of IM servers.")
+@option("--route", type=Address(), default="127.0.0.1:8083", show_default=True, help="Where route listens.")
+@option(
     "--server-port", type=click.IntRange(0, 65_535), default=11211, show_default=True,
     help="Port of the first IM server; more servers take the next ones. 0: free ones.",
 )  # fmt: skip
-@_option(
+@option(
     "--data",
     type=click.Path(file_okay=False),
     default=_default_data,
     help="Data folder.  [default: user's data folder]",
 )
-@_option("--redis", callback=_check_redis, metavar="URL", help="Use this Redis instead of the embedded one.")
-@_option("--zookeeper", metavar="HOSTS", help="Use this ZooKeeper as registry instead of leases in Redis.")
-@_option("--legacy/--no-legacy", default=False, help="Serve CIM's Java clients, whose accounts have no password.")
+@option("--redis", callback=_check_redis, metavar="URL", help="Use this Redis instead of the embedded one.")
+@option("--zookeeper", metavar="HOSTS", help="Use this ZooKeeper as registry instead of leases in Redis.")
+@option("--legacy/--no-legacy", default=False, help="Serve CIM's Java clients, whose accounts have no password.")
 @_directory
-@_option("--allow-plaintext", is_flag=True, help="Allow a --route host that others can reach, without TLS.")
-@_option("--advertise", metavar="HOST", help="Host that clients are sent to, when it is not the one of --route.")
-@_option("--ready-file", type=click.Path(dir_okay=False), help="Gets one JSON object once everything answers.")
+@option("--allow-plaintext", is_flag=True, help="Allow a --route host that others can reach, without TLS.")
+@option("--advertise", metavar="HOST", help="Host that clients are sent to, when it is not the one of --route.")
+@option("--ready-file", type=click.Path(dir_okay=False), help="Gets one JSON object once everything answers.")
 @_keep
 def up(
     servers: int, route: tuple[str, int], server_port: int, data: str, redis: str | None, zookeeper: str | None,
@@ -163,25 +154,25 @@ def _check_plaintext(host: str, allowed: bool) -> None:
         )
 
 
-_redis = _option("--redis", callback=_check_redis, metavar="URL", required=True, help="The cluster's Redis.")
-_zookeeper = _option("--zookeeper", metavar="HOSTS", help="The cluster's ZooKeeper. Without: leases in Redis.")
-_secret = _option(
+_redis = option("--redis", callback=_check_redis, metavar="URL", required=True, help="The cluster's Redis.")
+_zookeeper = option("--zookeeper", metavar="HOSTS", help="The cluster's ZooKeeper. Without: leases in Redis.")
+_secret = option(
     "--secret-file", type=click.Path(exists=True, dir_okay=False), required=True,
     help="File of mode 0600 with the cluster's secret, the same for all its programs.",
 )  # fmt: skip
-_legacy = _option("--legacy/--no-legacy", default=False, help="Serve CIM's Java clients.")
-_ready = _option("--ready-file", type=click.Path(dir_okay=False), help="Gets a JSON object once this answers.")
-_plaintext = _option("--allow-plaintext", is_flag=True, help="Listen where others can reach it, without TLS.")
+_legacy = option("--legacy/--no-legacy", default=False, help="Serve CIM's Java clients.")
+_ready = option("--ready-file", type=click.Path(dir_okay=False), help="Gets a JSON object once this answers.")
+_plaintext = option("--allow-plaintext", is_flag=True, help="Listen where others can reach it, without TLS.")
 
 
 @main.command()
-@_option("--id", "server_id", help="Name of this server in the cluster.  [default: the advertised address]")
+@option("--id", "server_id", help="Name of this server in the cluster.  [default: the advertised address]")
 @_redis
 @_zookeeper
 @_secret
-@_option("--listen", type=Address(), default="127.0.0.1:11211", show_default=True, help="Where clients connect.")
-@_option("--http", type=Address(), default="127.0.0.1:8081", show_default=True, help="Health and internal calls.")
-@_option("--advertise", metavar="HOST", help="Host that clients are sent to.  [default: that of --listen]")
+@option("--listen", type=Address(), default="127.0.0.1:11211", show_default=True, help="Where clients connect.")
+@option("--http", type=Address(), default="127.0.0.1:8081", show_default=True, help="Health and internal calls.")
+@option("--advertise", metavar="HOST", help="Host that clients are sent to.  [default: that of --listen]")
 @_legacy
 @_directory
 @_plaintext
@@ -221,11 +212,11 @@ def server(
 @_redis
 @_zookeeper
 @_secret
-@_option("--listen", type=Address(), default="127.0.0.1:8083", show_default=True, help="Where the HTTP API is.")
+@option("--listen", type=Address(), default="127.0.0.1:8083", show_default=True, help="Where the HTTP API is.")
 @_legacy
 @_directory
 @_plaintext
-@_option("--operator-token-file", type=click.Path(dir_okay=False), help="File with the token of operators' calls.")
+@option("--operator-token-file", type=click.Path(dir_okay=False), help="File with the token of operators' calls.")
 @_ready
 def route(
     redis: str, zookeeper: str | None, secret_file: str, listen: tuple[str, int], legacy: bool, directory: str,
@@ -264,20 +255,8 @@ def _read_secret(path: str) -> bytes:
 
 @main.command()
 @click.argument("name")
-@_option(
-    "--route",
-    variable="CIM_CHAT_ROUTE",
-    metavar="URL",
-    default="http://127.0.0.1:8083",
-    show_default=True,
-    help="The cluster's route.",
-)
-@_option(
-    "--data",
-    variable="CIM_CHAT_DATA",
-    type=click.Path(file_okay=False),
-    help="Where tokens and positions are kept.  [default: user's data folder]",
-)
+@client_route
+@client_data
 def chat(name: str, route: str, data: str | None) -> None:
     """Chat in this terminal as NAME.
 

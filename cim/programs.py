@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cim.options import client_data, client_route, option
+
 if TYPE_CHECKING:
     from cim.session import Body, Options
     from cim_client import Client, Group, Message
@@ -18,19 +20,17 @@ Command = Callable[..., Any]
 
 def _common(command: Command) -> Command:
     """What all of them take: who, where, and how to print."""
-    for option in reversed((
-        click.option("--as", "account", metavar="NAME", envvar="CIM_NAME", show_envvar=True,
-                     help="Who you are.  [default: the only account kept on this machine]"),
-        click.option("--route", metavar="URL", default="http://127.0.0.1:8083", envvar="CIM_CHAT_ROUTE",
-                     show_default=True, show_envvar=True, help="The cluster's route."),
-        click.option("--data", type=click.Path(file_okay=False), envvar="CIM_CHAT_DATA", show_envvar=True,
-                     help="Where `cim chat` keeps tokens."),
+    for setting in reversed((
+        option("--as", "account", metavar="NAME", variable="CIM_NAME",
+               help="Who you are.  [default: the only account kept on this machine]"),
+        client_route,
+        client_data,
         click.option("--register", is_flag=True, help="Make the account, with CIM_PASSWORD, if there is none."),
         click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.1), metavar="SECONDS",
                      help="How long the cluster may be away."),
         click.option("--json", "as_json", is_flag=True, help="A JSON object a line."),
     )):  # fmt: skip
-        command = option(command)
+        command = setting(command)
     return command
 
 

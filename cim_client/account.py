@@ -11,6 +11,7 @@ import trio
 from cim_client.core import Core
 from cim_client.errors import OutcomeUnknown, Refused, Unavailable
 from cim_client.types import Device, Presence, Receipt, Scheduled, scheduled_of, time_of
+from cim_common import ids
 from cim_common.wire.codes import Code
 from cim_common.wire.messages import (
     Cancel,
@@ -24,7 +25,6 @@ from cim_common.wire.messages import (
 )
 from cim_common.wire.messages import Presence as AskPresence
 
-KEY = re.compile(r"[\x21-\x7e]{1,128}")
 AGAIN_S = 0.3
 """How soon route is asked again when it does not say."""
 
@@ -52,7 +52,7 @@ class Account:
     # -- through route -----------------------------------------------------------------------------------
 
     async def send_once(self, to: str, text: str, key: str, reply_to: int | None, timeout_s: float) -> Receipt:
-        if not KEY.fullmatch(key):
+        if not re.fullmatch(ids.IDEMPOTENCY_KEY, key):
             raise Refused(Code.BAD_REQUEST, "A key is 1 to 128 visible ASCII characters.")
         self._core.requests.check_open()
         with trio.move_on_after(timeout_s):

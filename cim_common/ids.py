@@ -21,6 +21,9 @@ MAX_USER_ID = 2**53
 MAX_SEQ = 2**53
 """Above this a number is no longer exact in the scripts."""
 
+IDEMPOTENCY_KEY = r"[\x21-\x7e]{1,128}"
+"""What a caller's key for a message looks like; it travels in a header of HTTP."""
+
 _GROUP = re.compile(r"g-[0-9a-z]{16,32}", re.ASCII)
 _DIRECT = re.compile(r"d-([1-9][0-9]{9,15})-([1-9][0-9]{9,15})", re.ASCII)
 _DEVICE = re.compile(r"[0-9a-z]{1,32}", re.ASCII)

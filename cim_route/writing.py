@@ -36,7 +36,7 @@ class KeyHeader(BaseModel):
     idempotency_key: str | None = Field(
         None,
         alias="Idempotency-Key",
-        pattern=r"^[\x21-\x7e]{1,128}$",
+        pattern=f"^{ids.IDEMPOTENCY_KEY}$",
         description="the same key with the same content is stored once, for 7 days",
     )
 
