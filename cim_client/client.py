@@ -199,6 +199,7 @@ class Client:
         await self._conversing.change(
             group, Kind.CREATED, text=name, topic=topic, history=history, invite=invite, targets=first
         )
+        self._core.receiving.created(group, name)
         for targets in others:
             await self._conversing.change(group, Kind.JOINED, targets=targets)
         return Group(self._conversing, group, name)

@@ -54,6 +54,7 @@ class Receiving:
         self._inbox = inbox
         self.ready = trio.Event()
         self.known: dict[str, Known] = {}
+        self._created: dict[str, str] = {}
         self._connection = 0
         self._version = 0
         self._list_due = trio.Event()
@@ -139,6 +140,7 @@ class Receiving:
             # Renamed while the list was on its way. In a log that was set back the list is right.
             new = new._replace(title=old.title, named_at=old.named_at)
         self.known[listed.id] = new
+        self._created.pop(listed.id, None)
         event = Event("conversation", "new", conversation=listed.id, text=listed.title, role=listed.role)
         if old is None:
             self._parts.events.add(event)
@@ -147,12 +149,22 @@ class Receiving:
 
     def renamed(self, conversation: str, seq: int, title: str) -> None:
         """An entry has given a group another name; one from before the list was read is known already."""
+        if conversation in self._created:
+            self._created[conversation] = title
         known = self.known.get(conversation)
         if known is not None and seq > known.named_at:
             self.known[conversation] = known._replace(title=title, named_at=seq)
 
+    def created(self, group: str, title: str) -> None:
+        """One has made a group: it has its name before the list that tells of it is read."""
+        if group not in self.known:
+            self._created[group] = title
+
     def group(self, which: str) -> tuple[str, str] | None:
         """Id and title of a group one takes part in, by its id or, of several of that name, the last active."""
+        for group, title in reversed(self._created.items()):
+            if which in (group, title):
+                return group, title
         found = self.known.get(which)
         if found is not None and ids.is_group(which):
             return which, found.title

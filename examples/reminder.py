@@ -9,6 +9,7 @@ The cluster keeps what is scheduled: the reminder comes even if this program has
 import os
 import re
 import sys
+from functools import partial
 
 import trio
 
@@ -41,4 +42,4 @@ async def main(name: str, folder: str = "reminder-data") -> None:
 
 
 if __name__ == "__main__":
-    trio.run(main, *sys.argv[1:])
+    trio.run(partial(main, *sys.argv[1:]))

@@ -93,6 +93,20 @@ async def test_a_group_is_found_by_its_name_of_now() -> None:
     assert receiving.group("coffee") == (group, "coffee")
 
 
+async def test_a_group_one_has_made_is_found_before_the_list_tells_of_it() -> None:
+    receiving, _ = made()
+    group = ids.new_group()
+    receiving.created(group, "tea")
+    assert receiving.group("tea") == receiving.group(group) == (group, "tea")
+    receiving.renamed(group, 2, "coffee")
+    assert receiving.group("tea") is None
+    assert receiving.group("coffee") == (group, "coffee")
+    listed = Conversation(group, 1, 3, 7, 0, title="cocoa", role="owner")
+    receiving._listed(Conversations(1, (listed,), 1, False))
+    assert receiving.group("coffee") is None
+    assert receiving.group("cocoa") == (group, "cocoa")
+
+
 def texts(first: int, last: int) -> tuple[Entry, ...]:
     return tuple(Entry(seq, 2, "bob", "d2", seq, 0, "hello") for seq in range(first, last + 1))
 
