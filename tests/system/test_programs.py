@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import pytest
 
+from cim.piping import WINDOW
 from cim_client import blocking
 from cim_client.terminal.login import Account
 from tests.real_servers import SLOWNESS
@@ -192,40 +193,45 @@ def test_each_line_once_and_in_order_whatever_is_killed(cluster: Cluster, killed
     assert texts_at(cluster, name) == lines
 
 
-def test_ctrl_c_with_everything_stored(cluster: Cluster) -> None:
-    run(cluster, "users", "--register", name="carl")
-    sender = start(cluster, "send", "carl", "--stdin", "--batch", "--json", name="carl")
-    assert sender.stdin is not None
-    assert sender.stdout is not None
-    sender.stdin.write("one\n\ntwo\n")
-    sender.stdin.flush()
-    assert [json.loads(sender.stdout.readline())["first"] for _ in range(2)] == [1, 3]
-    sender.send_signal(signal.SIGINT)
-    _, err = sender.communicate(timeout=WAIT_S)
-    assert sender.returncode == 130
-    assert err == "cim send: ended by SIGINT\n"
-
-
-def test_ctrl_c_while_the_cluster_is_away(cluster: Cluster) -> None:
-    run(cluster, "users", "--register", name="cleo")
-    sender = start(cluster, "send", "cleo", "--stdin", "--batch", "--json", name="cleo")
+def batch_that_has_begun(cluster: Cluster, name: str, *options: str) -> "subprocess.Popen[str]":
+    """A run of `cim send --stdin --batch` whose first line is stored."""
+    run(cluster, "users", "--register", name=name)
+    sender = start(cluster, "send", name, "--stdin", "--batch", "--json", *options, name=name)
     assert sender.stdin is not None
     assert sender.stdout is not None
     sender.stdin.write("one\n")
     sender.stdin.flush()
-    sender.stdout.readline()
+    assert json.loads(sender.stdout.readline())["first"] == 1
+    return sender
+
+
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_with_everything_stored(cluster: Cluster, ended_by: signal.Signals) -> None:
+    sender = batch_that_has_begun(cluster, "carl")
+    sender.send_signal(ended_by)
+    _, err = sender.communicate(timeout=WAIT_S)
+    assert sender.returncode == 128 + ended_by
+    assert err == f"cim send: ended by {ended_by.name}\n"
+
+
+@pytest.mark.parametrize("ended_by", ["signal", "timeout"])
+def test_it_says_of_what_it_does_not_know_whether_it_is_stored(cluster: Cluster, ended_by: str) -> None:
+    sender = batch_that_has_begun(cluster, "cleo", *(["--timeout", "2"] if ended_by == "timeout" else []))
+    assert sender.stdin is not None
     os.kill(cluster.pid_of("redis"), signal.SIGSTOP)
     try:
-        sender.stdin.write("two\nthree\n")
+        sender.stdin.writelines(f"line {number}\n" for number in range(2, WINDOW * 3))
         sender.stdin.flush()
         with pytest.raises(subprocess.TimeoutExpired):
             sender.wait(1)
-        sender.send_signal(signal.SIGINT)
+        if ended_by == "signal":
+            sender.send_signal(signal.SIGINT)
         _, err = sender.communicate(timeout=WAIT_S)
     finally:
         os.kill(cluster.pid_of("redis"), signal.SIGCONT)
-    assert sender.returncode == 130
-    assert "1 messages are stored; of 2 more, in lines 2 to 3, it is not known" in err
+    assert sender.returncode == (130 if ended_by == "signal" else 3)
+    unknown = f"1 messages are stored; of {WINDOW} more, in lines 2 to {WINDOW + 1}, it is not known"
+    assert unknown in err
 
 
 def test_lines_are_joined_and_cut(cluster: Cluster) -> None:
