@@ -2,14 +2,14 @@
 
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, cast
 
 import pytest
 import trio
 
-from cim_client import Client, Closed
-from cim_client.background import Calls, in_background
+from cim_client import Client, Closed, streams
+from cim_client.background import Calls, Stream, in_background
 
 
 class DeafToken:
@@ -75,3 +75,20 @@ def test_what_connecting_raises_is_raised() -> None:
 
     with pytest.raises(ZeroDivisionError), in_background(refusing):
         pytest.fail("there is no client")
+
+
+class LateCalls:
+    """Each call is done just as its time is over."""
+
+    def run(self, call: Callable[[], Awaitable[object]], timeout_s: float | None = None) -> None:
+        trio.run(call)
+
+
+def test_what_arrives_as_its_reader_gives_up_is_there_the_next_time() -> None:
+    numbers = iter(range(3))
+
+    async def following() -> int:
+        return next(numbers)
+
+    stream = Stream(cast("Calls", LateCalls()), streams.Stream(following), 0.1)
+    assert [list(stream), list(stream), list(stream)] == [[], [0], [1]]
