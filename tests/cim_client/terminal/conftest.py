@@ -1,128 +1,23 @@
-"""`cim chat` on the SDK's double (double.py), in a terminal (a pty with an emulator behind it) or in pipes."""
+"""`cim chat` on the SDK's double (double.py), in a terminal (tests/terminals.py) or in pipes."""
 
-import fcntl
 import os
-import pty
-import select
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
-import pyte
 import pytest
 
-DEADLINE_S = 30.0 if "CI" in os.environ else 10.0
+from tests.terminals import DEADLINE_S, Terminal
+
 PASSWORD = "correct horse"
-COLUMNS, ROWS = 80, 24
 
 
 def command(data_dir: Path, route: str = "http://127.0.0.1:1", name: str = "alice") -> list[str]:
     return [sys.executable, str(Path(__file__).with_name("double.py")), name, route, str(data_dir)]
-
-
-class Emulator(pyte.Screen):
-    """A terminal that notes when it would have to answer something."""
-
-    def __init__(self) -> None:
-        super().__init__(COLUMNS, ROWS)
-        self.answers: list[str] = []
-
-    def write_process_input(self, data: str) -> None:
-        self.answers.append(data)
-
-
-class Terminal:
-    """A program on a terminal of its own. The test types and looks at the screen."""
-
-    def __init__(self, argv: list[str], env: dict[str, str]) -> None:
-        self.emulator = Emulator()
-        self.seen = ""
-        self._stream = pyte.ByteStream(self.emulator)
-        self._master, self._slave = pty.openpty()
-        fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-        self.settings = self._settings()
-        slave = self._slave
-
-        def own_terminal() -> None:
-            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-            # As a login does: tests that run as a shell's background job have inherited an ignored SIGINT, and hand
-            # it on; Ctrl-C would do nothing.
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            signal.signal(signal.SIGQUIT, signal.SIG_DFL)
-
-        self.process = subprocess.Popen(
-            argv,
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env=os.environ | {"TERM": "xterm-256color"} | env,
-            start_new_session=True,
-            preexec_fn=own_terminal,
-        )
-
-    def type(self, text: str) -> None:
-        os.write(self._master, text.encode())
-
-    def until(self, what: Callable[[str], bool] | str) -> str:
-        """The screen as soon as it contains (or satisfies) `what`; fails at the deadline, showing the screen."""
-        deadline = time.monotonic() + DEADLINE_S
-        while not self._holds(what):
-            if time.monotonic() > deadline or self.process.poll() is not None:
-                self._read(0.05)
-                if self._holds(what):
-                    break
-                pytest.fail(f"never on the screen: {what}\n{self.text()}")
-            self._read(0.05)
-        return self.text()
-
-    def text(self) -> str:
-        return "\n".join(line.rstrip() for line in self.emulator.display).rstrip()
-
-    def wait(self) -> int:
-        """The exit code; what the program writes meanwhile is read, or it could not leave."""
-        deadline = time.monotonic() + DEADLINE_S
-        while (code := self.process.poll()) is None:
-            if time.monotonic() > deadline:
-                pytest.fail(f"did not leave\n{self.text()}")
-            self._read(0.05)
-        self._read(0.05)
-        return code
-
-    def is_sane(self) -> bool:
-        """Whether the terminal's settings are those it had before the program."""
-        return self._settings() == self.settings
-
-    def hang_up(self) -> None:
-        os.close(self._master)
-        self._master = -1
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        if self._master >= 0:
-            self.hang_up()
-        os.close(self._slave)
-
-    def _settings(self) -> list[object]:
-        return list(termios.tcgetattr(self._slave))
-
-    def _holds(self, what: Callable[[str], bool] | str) -> bool:
-        return what in self.text() if isinstance(what, str) else what(self.text())
-
-    def _read(self, timeout_s: float) -> None:
-        while select.select([self._master], [], [], timeout_s)[0]:
-            data = os.read(self._master, 65_536)
-            self.seen += data.decode(errors="replace")
-            self._stream.feed(data)
-            timeout_s = 0
 
 
 @pytest.fixture(autouse=True)
