@@ -36,8 +36,6 @@ class Settings:
     lone_messages: int = 100
     lone: bool = False
     generators: int = 1
-    repeat: int = 1
-    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +116,3 @@ def _lone_figures(lonely: Lonely) -> Mapping[str, float | None]:
         "last_socket_p90_ms": ranked[len(ranked) * 9 // 10],
         "last_socket_max_ms": ranked[-1],
     }
-
-
-def run_repeated(target: Target, settings: Settings, progress: Progress) -> Result:
-    """As often as the settings say."""
-    return measuring.repeated(settings.repeat, lambda: run(target, settings, progress), progress)

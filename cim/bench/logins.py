@@ -42,7 +42,6 @@ class Settings:
     at_once: int | None = None
     accounts: int = 2_000
     generators: int = 1
-    label: str = ""
 
 
 def run(target: Target, settings: Settings, progress: Progress = lambda text: None) -> Result:
@@ -51,9 +50,7 @@ def run(target: Target, settings: Settings, progress: Progress = lambda text: No
     Raises:
         AccountsError, GeneratorError: nothing could be measured.
     """
-    result = Result(
-        benchmark="logins", label=settings.label, machine=Machine.here(engine(target)), settings=asdict(settings)
-    )
+    result = Result(benchmark="logins", machine=Machine.here(engine(target)), settings=asdict(settings))
     if settings.kind == PASSWORD:
         people = accounts.register(target, min(settings.accounts, MAX_REGISTERED), accounts.fresh_prefix(), progress)
         return _with_logins(result, *_measured(target, settings, "password", people, progress))
@@ -115,7 +112,7 @@ def _failed(result: Result, outcome: Outcome) -> Result:
     """No figures: logins that fail fast would look like fast logins."""
     why = outcome.sentence() or "no login was answered"
     return Result(
-        benchmark=result.benchmark, label=result.label, machine=result.machine, settings=result.settings,
+        benchmark=result.benchmark, machine=result.machine, settings=result.settings,
         failed=max(outcome.failed, 1), missing={"result": why},
     )  # fmt: skip
 

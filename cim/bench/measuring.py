@@ -97,7 +97,7 @@ def record(benchmark: str, target: Target, settings: Mapping[str, Any], measured
     running, durability = store_of(target)
     settings = {**settings, "servers": len(target.servers) or None, "durability": durability}
     result = Result(
-        benchmark=benchmark, label=str(settings.get("label", "")), machine=Machine.here(running),
+        benchmark=benchmark, machine=Machine.here(running),
         settings=settings, seconds=measured.seconds, sent=verdict.sent, acked=verdict.acked,
         delivered=verdict.delivered, lost=verdict.lost, duplicates=verdict.duplicates,
         out_of_order=verdict.out_of_order, failed=failed or sum(verdict.reasons.values()),
@@ -175,7 +175,7 @@ def engine(target: Target) -> str | None:
 
 
 def repeated(times: int, run: Callable[[], Result], progress: Progress) -> Result:
-    """Run it so many times; the median by processor time, or by rate, with all of them in `runs`; of two the dearer.
+    """Run it so many times; the median by processor time, rate or memory, and all of them in `runs`; of two the dearer.
 
     A run that was wrong is returned at once: the others would not make it right.
     """
@@ -188,11 +188,14 @@ def repeated(times: int, run: Callable[[], Result], progress: Progress) -> Resul
     if times == 1 or found[-1].wrong:
         return found[-1]
     ranked = sorted(found, key=_cost)
-    return replace(ranked[len(ranked) // 2], runs=tuple(found))
+    middle = ranked[len(ranked) // 2]
+    return replace(middle, settings={**middle.settings, "repeat": times}, runs=tuple(found))
 
 
 def _cost(result: Result) -> float:
     cpu = result.cpu_us_per_message
     if cpu is not None and cpu.total is not None:
         return cpu.total
-    return -(result.rate_per_s or 0.0)
+    if result.rate_per_s is not None:
+        return -result.rate_per_s
+    return result.bytes_per_connection or 0.0

@@ -27,9 +27,7 @@ class Settings:
     warm_up: float = 2.0
     payload: int = 100
     generators: int = 1
-    repeat: int = 1
     syscalls: bool = False
-    label: str = ""
 
 
 def pairs(target: Target, made: Sequence[Account]) -> list[Member]:
@@ -69,8 +67,3 @@ def run(target: Target, settings: Settings, progress: Progress) -> Result:
         progress("waiting for what is on its way")
         report = crew.finish(target.servers, measuring.renewal(target, made))
     return measuring.record("messages", target, asdict(settings), measured, report)
-
-
-def run_repeated(target: Target, settings: Settings, progress: Progress) -> Result:
-    """As often as the settings say."""
-    return measuring.repeated(settings.repeat, lambda: run(target, settings, progress), progress)

@@ -1,12 +1,13 @@
 """The commands compare, page, startup and all. What they need is imported when they run."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from cim.bench.cli import measured_alone, output, progress, told
+from cim.bench.options import Output, measured_alone, output, progress, told
 
 if TYPE_CHECKING:
     from cim.bench.results import Result
@@ -97,17 +98,15 @@ def _write(found: list["Result"], report: str | None, docs: str | None) -> None:
 )
 @click.option("--servers", type=click.IntRange(1, 64), default=2, show_default=True, help="IM servers of `cim up`.")
 @output
-def startup(times: int, servers: int, json_file: str | None, label: str) -> None:
+def startup(times: int, servers: int, to: Output) -> None:
     """How long `cim up` takes to be ready, `cim chat` to its prompt, and `cim --help`.
 
     \b
     Example:  cim bench startup
     """
-    from dataclasses import replace
-
     from cim.bench.startup import Settings, run
 
-    measured_alone(lambda: replace(run(Settings(times, servers), progress), label=label), json_file)
+    measured_alone(lambda: run(Settings(times, servers), progress), to)
 
 
 @click.command("all")
@@ -117,7 +116,7 @@ def startup(times: int, servers: int, json_file: str | None, label: str) -> None
     help="Write a page of the documentation, and its plots into a folder of its name.",
 )  # fmt: skip
 @output
-def all_(quick: bool, docs: str | None, json_file: str | None, label: str) -> None:
+def all_(quick: bool, docs: str | None, to: Output) -> None:
     """Everything that has a target, and the curves of growth, one after the other: a quarter of an hour.
 
     \b
@@ -126,17 +125,15 @@ def all_(quick: bool, docs: str | None, json_file: str | None, label: str) -> No
       cim bench all --docs docs/performance.md --json all.json
       cim bench page all.json --docs docs/performance.md      the same page without measuring
     """
-    from dataclasses import replace
-
     from cim.bench import performance
 
     def run() -> "Result":
-        found = replace(performance.run(quick, progress), label=label)
+        found = replace(performance.run(quick, progress), label=to.label)
         if docs is not None:
             performance.write([found], Path(docs))
         return found
 
-    measured_alone(run, json_file)
+    measured_alone(run, to)
 
 
 COMMANDS = (compare, page_, startup, all_)

@@ -37,7 +37,6 @@ class Settings:
     senders: int = 64
     payload: int = 100
     generators: int = 1
-    label: str = ""
 
 
 class Faults(NamedTuple):
@@ -110,7 +109,7 @@ def _result(target: Target, settings: Settings, stretch: Stretch, outcome: Outco
         **faults._asdict(),
     }  # fmt: skip
     known = {
-        "benchmark": "route", "label": settings.label, "machine": Machine.here(engine(target)),
+        "benchmark": "route", "machine": Machine.here(engine(target)),
         "settings": asdict(settings), **counts,
     }  # fmt: skip
     if outcome.failed or any(faults) or not stretch.done:

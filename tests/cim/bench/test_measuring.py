@@ -24,6 +24,13 @@ def test_of_two_the_dearer_and_without_processor_time_the_slower() -> None:
     assert of(fast, slow).rate_per_s == of(slow, fast).rate_per_s == 8_000.0
 
 
+def test_connections_that_send_nothing_are_ranked_by_their_memory() -> None:
+    idle = [Result(benchmark="idle", bytes_per_connection=size) for size in (1_100.0, 900.0, 1_000.0)]
+    found = of(*idle)
+    assert found.bytes_per_connection == 1_000.0
+    assert found.settings["repeat"] == 3
+
+
 def test_a_run_that_lost_something_ends_it_and_is_what_is_shown() -> None:
     assert of(records.messages(), records.lossy(), records.messages()) == records.lossy()
 
