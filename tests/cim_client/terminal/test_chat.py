@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from tests.cim_client.terminal.conftest import DEADLINE_S
+from tests.terminals import DEADLINE_S
 
 
 def test_what_the_history_showed_is_not_shown_again(chat: Any) -> None:
