@@ -15,6 +15,7 @@ from cim_client.types import (
     Reaction,
     Receipt,
     Scheduled,
+    Waiting,
 )
 
 __all__ = [
@@ -36,5 +37,6 @@ __all__ = [
     "Refused",
     "Scheduled",
     "Unavailable",
+    "Waiting",
     "connect",
 ]

@@ -19,8 +19,9 @@ from functools import partial
 from cim_client import client as _client
 from cim_client import groups as _groups
 from cim_client.background import Calls, Stream, in_background
+from cim_client.errors import CimError
 from cim_client.streams import History as _History
-from cim_client.types import Conversation, Device, Event, Gap, Member, Message, Presence, Receipt, Scheduled
+from cim_client.types import Conversation, Device, Event, Gap, Member, Message, Presence, Receipt, Scheduled, Waiting
 
 
 class History(Stream[Message]):
@@ -123,6 +124,7 @@ class Client:
 
     @property
     def user_id(self) -> int:
+        """0 before the first login of a data folder, and until one is connected without one."""
         return self._calls.now(lambda: self._inner.user_id)
 
     @property
@@ -143,6 +145,11 @@ class Client:
     def state(self) -> str:
         """connecting, connected, reconnecting or closed."""
         return self._calls.now(lambda: self._inner.state)
+
+    @property
+    def error(self) -> CimError | None:
+        """What has ended the client, if it was not `close`."""
+        return self._calls.now(lambda: self._inner.error)
 
     @property
     def syncing(self) -> int:
@@ -179,6 +186,10 @@ class Client:
             CimError: OVERLOADED, with 10,000 waiting already.
         """
         return self._calls.wait(partial(self._inner.post, _plain(to), text, reply_to=reply_to))
+
+    def waiting(self) -> list[Waiting]:
+        """What was posted, by this program or an earlier one with the data folder, and is not settled; in order."""
+        return self._calls.now(partial(self._inner.waiting))
 
     def send_once(
         self, to: Group | str, text: str, key: str, *, reply_to: int | None = None, timeout_s: float = 30.0
@@ -373,12 +384,18 @@ def connect(
     register: bool = False,
     data_dir: str | os.PathLike[str] | None = None,
     timeout_s: float = 30.0,
+    wait: bool = True,
 ) -> Iterator[Client]:
     """Log in and connect; the client ends with the block.
 
     `register` creates the account if there is none of that name. `token` is that of an earlier login
     (`client.token`) and saves the password. Without `data_dir` the device is ephemeral: it begins with what is sent
     from now on. With it, the device keeps its positions and what it posted.
+
+    With `wait=False` it connects in the background, for as long as it takes, and the block begins at once: `state` is
+    "connecting", and what is posted is sent when there is a connection. Should route refuse the login, the client ends:
+    the event "connection" has the state "closed", and `client.error` says why. An account has to exist for that:
+    `register` waits.
 
     Raises:
         Refused: wrong password, name taken or unusable, and the like.
@@ -395,6 +412,7 @@ def connect(
             register=register,
             data_dir=data_dir,
             timeout_s=timeout_s,
+            wait=wait,
         )
     ) as (inner, calls):
         yield Client(calls, inner)

@@ -24,7 +24,7 @@ from cim_client.groups import Group, chunks
 from cim_client.route_api import RouteApi
 from cim_client.store import open_store
 from cim_client.streams import History, Stream
-from cim_client.types import Conversation, Device, Event, Member, Message, Presence, Receipt, Scheduled
+from cim_client.types import Conversation, Device, Event, Member, Message, Presence, Receipt, Scheduled, Waiting
 from cim_common import ids
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
@@ -53,6 +53,7 @@ class Client:
 
     @property
     def user_id(self) -> int:
+        """0 before the first login of a data folder, and until one is connected without one."""
         return self._core.user_id
 
     @property
@@ -73,6 +74,11 @@ class Client:
     def state(self) -> str:
         """connecting, connected, reconnecting or closed."""
         return self._core.state
+
+    @property
+    def error(self) -> CimError | None:
+        """What has ended the client, if it was not `close`."""
+        return self._core.error
 
     @property
     def syncing(self) -> int:
@@ -121,6 +127,10 @@ class Client:
         posted = self._core.sending.post(_id(to), Send("", 0, 0, text, reply_to or 0))
         await trio.lowlevel.checkpoint()
         return posted
+
+    def waiting(self) -> list[Waiting]:
+        """What was posted, by this program or an earlier one with the data folder, and is not settled; in order."""
+        return self._core.sending.waiting()
 
     async def send_once(
         self, to: Group | str, text: str, key: str, *, reply_to: int | None = None, timeout_s: float = 30.0
@@ -344,6 +354,7 @@ async def connect(
     register: bool = False,
     data_dir: str | os.PathLike[str] | None = None,
     timeout_s: float = 30.0,
+    wait: bool = True,
 ) -> AsyncIterator[Client]:
     """Log in and connect; the client ends with the block.
 
@@ -351,11 +362,18 @@ async def connect(
     (`client.token`) and saves the password. Without `data_dir` the device is ephemeral: it begins with what is sent
     from now on. With it, the device keeps its positions and what it posted.
 
+    With `wait=False` it connects in the background, for as long as it takes, and the block begins at once: `state` is
+    "connecting", and what is posted is sent when there is a connection. Should route refuse the login, the client ends:
+    the event "connection" has the state "closed", and `client.error` says why. An account has to exist for that:
+    `register` waits.
+
     Raises:
         Refused: wrong password, name taken or unusable, and the like.
         Unavailable: no route or no server within `timeout_s`.
         CimError: the data folder cannot be used.
     """
+    if register and not wait:
+        raise ValueError("register=True has to wait for route's answer: it does not go with wait=False.")
     api = RouteApi(route)
     if register and password is not None:
         await _register(api, name, password, timeout_s)
@@ -367,9 +385,10 @@ async def connect(
     failure: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(core.run)
+            await nursery.start(core.run)
             try:
-                await _wait_until_ready(core, timeout_s)
+                if wait:
+                    await _wait_until_ready(core, timeout_s)
                 yield Client(core)
             except BaseException as error:
                 failure = error

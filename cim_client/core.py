@@ -50,10 +50,11 @@ class Core:
         self.closed = False
         self.clock_ahead_ms = 0
         self.name = name
-        self.user_id = 0
+        self.user_id = store.user
         self.token = token or ""
         self.server = ""
         self.state = "connecting"
+        self._was_connected = False
         self._handlers: dict[type, Callable[[Any], object]] = dict.fromkeys(_ANSWERS, self._answered)
         self._handlers |= {
             wire.Push: self.receiving.pushed,
@@ -69,11 +70,15 @@ class Core:
 
     # -- life --------------------------------------------------------------------------------------------
 
-    async def run(self) -> None:
-        """The background of a client, until `close`. An error that ends it is kept for whoever calls next."""
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """The background of a client, until `close`. An error that ends it is kept for whoever calls next.
+
+        It has begun when what earlier runs have left is queued: what is posted then comes behind it.
+        """
         async with trio.open_nursery() as nursery:
             self.tasks.nursery = nursery
             self.sending.load()
+            task_status.started()
             nursery.start_soon(self._watch_deadlines)
             nursery.start_soon(self.receiving.follow_list)
             try:
@@ -98,7 +103,7 @@ class Core:
         self.state = "closed"
         self.requests.end(reason)
         self.receiving.end()
-        self.sending.end(Settled(int(reason.code), 0, str(reason)))
+        self.sending.end(Settled(int(reason.code), 0, str(reason), ended=True))
         self.events.add(Event("connection", "closed", code=int(reason.code), text=str(reason)))
         self.events.end()
 
@@ -130,18 +135,18 @@ class Core:
         self.name, self.user_id, self.server = welcome.name, welcome.user, welcome.server
         self.clock_ahead_ms = welcome.server_time_ms - self._now_ms()
         self.sending.user = welcome.user
-        self.store.logged_in()
-        self.state = "connected"
+        self.store.logged_in(welcome.user)
+        self.state, self._was_connected = "connected", True
         self.receiving.connected(welcome.user)
         self.events.add(Event("connection", self.state, self.server))
 
-    def disconnected(self, retry_in_s: float) -> None:
+    def disconnected(self, retry_in_s: float, why: CimError) -> None:
         self.sending.disconnected()
         self.receiving.disconnected()
         self.requests.disconnected()
         self.signals.clear()
-        self.state, self.server = "reconnecting", ""
-        self.events.add(Event("connection", self.state, retry_in_s=retry_in_s))
+        self.state, self.server = "reconnecting" if self._was_connected else "connecting", ""
+        self.events.add(Event("connection", self.state, retry_in_s=retry_in_s, code=int(why.code), text=str(why)))
 
     def device_forgotten(self) -> None:
         """The cluster does not know the device any more: go on as another."""

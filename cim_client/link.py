@@ -41,7 +41,7 @@ class Handler(Protocol):
     def connected(self, welcome: LoginOk) -> None: ...
     def received(self, message: Any) -> None: ...
     def to_write(self, now: float) -> list[Any]: ...
-    def disconnected(self, retry_in_s: float) -> None: ...
+    def disconnected(self, retry_in_s: float, why: CimError) -> None: ...
     def device_forgotten(self) -> None:
         """The cluster does not know the device any more: the next connection is to be another's."""
 
@@ -94,6 +94,7 @@ class Link:
         """
         failures = 0
         avoid: list[str] = []
+        why: CimError
         while True:
             where = ""
             at_least_s = 0.0
@@ -108,9 +109,9 @@ class Link:
                     raise CimError(lost.code, str(lost)) from lost
                 if self._wrote:
                     failures, avoid = 0, []
-                after_s = lost.after_s
+                after_s, why = lost.after_s, CimError(lost.code, str(lost))
             except Unavailable as error:
-                after_s, at_least_s = None, error.after_s
+                after_s, at_least_s, why = None, error.after_s, error
             if where:
                 avoid = [*avoid, where][-AVOID_LAST:]
             failures += 1
@@ -118,7 +119,7 @@ class Link:
             if after_s is not None:
                 pause = after_s + random.random() * 0.1
             pause = max(pause, at_least_s)
-            self._handler.disconnected(pause)
+            self._handler.disconnected(pause, why)
             await trio.sleep(pause)
 
     async def _converse(self, place: Place) -> None:

@@ -30,11 +30,12 @@ OUT_OF_ORDER_S = 0.05
 
 
 class Settled(NamedTuple):
-    """How a message ended: `code` 0 is stored."""
+    """How a message ended: `code` 0 is stored. `ended`: it is the client that ended; of the message nothing is said."""
 
     code: int
     seq: int
     message: str = ""
+    ended: bool = False
 
 
 class Outgoing:
@@ -92,6 +93,10 @@ class Outbox:
 
     def _all(self) -> Iterable[Outgoing]:
         return [*self._by_n.values(), *(m for waiting in self._unresolved.values() for m in waiting)]
+
+    def unsettled(self) -> list[Outgoing]:
+        """Everything, in order."""
+        return sorted(self._all(), key=lambda message: message.n)
 
     def unresolved(self) -> list[str]:
         """Names whose conversation is not known yet, with messages for it."""
@@ -230,7 +235,7 @@ class Outbox:
 
     def renumber(self, next_n: Callable[[], int]) -> list[tuple[int, Outgoing]]:
         """The device has a new id: everything unsettled gets new numbers, in order. Returns (old n, message)."""
-        changed = [(message.n, message) for message in sorted(self._all(), key=lambda message: message.n)]
+        changed = [(message.n, message) for message in self.unsettled()]
         self._by_n = {}
         for _, message in changed:
             message.n = next_n()
@@ -244,6 +249,6 @@ class Outbox:
 
     def drain(self) -> list[Outgoing]:
         """The client ends: all that is unsettled."""
-        drained = list(self._all())
+        drained = self.unsettled()
         self._lanes, self._by_n, self._unresolved = {}, {}, {}
         return drained

@@ -11,15 +11,12 @@ from cim_client.inbox import Inbox
 from cim_client.outbox import MAX_QUEUED, Outbox, Outgoing, Settled
 from cim_client.parts import Parts
 from cim_client.store import Saved
-from cim_client.types import Event, Receipt
+from cim_client.types import Event, Receipt, Waiting
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
 from cim_common.wire.messages import Ack, Change, Nack, Page, Pull, Retry, Send, Unresolved
 
 SEND_TIMEOUT_S = 30.0
-ENDINGS = 3_000
-"""Codes from here up end the client, not the message: what was posted stays in the data folder."""
-
 MAX_PAGES_SETTLING = 64
 SETTLING_PAGE = 200
 
@@ -34,7 +31,7 @@ class Sending:
         self.outbox = Outbox(careful=not parts.store.ephemeral)
         self._settling: set[int] = set()
         self._resolving: set[str] = set()
-        self.user = 0
+        self.user = parts.store.user
 
     def load(self) -> None:
         """Queue what an earlier run has posted and got no answer to."""
@@ -55,7 +52,8 @@ class Sending:
             outcome.append(result)
             done.set()
 
-        message = self._queue(to, body, trio.current_time() + timeout_s, settled)
+        message = self._number(to, body, trio.current_time() + timeout_s, settled)
+        self._add(message)
         try:
             await done.wait()
         except trio.Cancelled:
@@ -64,7 +62,7 @@ class Sending:
         (result,) = outcome
         if result.code == Code.OUTCOME_UNKNOWN:
             raise OutcomeUnknown
-        if result.code >= ENDINGS:
+        if result.ended:
             raise Closed(result.code, result.message)
         if result.code:
             raise Refused(result.code, result.message)
@@ -73,20 +71,27 @@ class Sending:
     def post(self, to: str, body: Send) -> str:
         """Queue a message that outlives the program, and return its id (see `Client.post`)."""
         self._parts.requests.check_open()
-        message = self._queue(to, body, None, self._post_settled)
-        message.saved, message.id = True, self._id_of(message)
-        self._parts.store.save(_saved(message))
+        message = self._number(to, body, None, self._post_settled)
+        message.id = self._id_of(message)
+        message.saved = self._parts.store.save(_saved(message))
+        self._add(message)
         return message.id
 
-    def _queue(
+    def waiting(self) -> list[Waiting]:
+        """What was posted, by this run or an earlier one, and is not settled; in order."""
+        return [
+            Waiting(message.id, message.to, message.body.text, message.body.reply_to)
+            for message in self.outbox.unsettled()
+            if message.id and isinstance(message.body, Send)
+        ]
+
+    def _number(
         self, to: str, body: Send | Change, deadline: float | None, done: Callable[[Outgoing, Settled], None]
     ) -> Outgoing:
         writable(body._replace(conversation=to))
         if len(self.outbox) >= MAX_QUEUED:
             raise CimError(Code.OVERLOADED, f"{MAX_QUEUED} messages are waiting already.")
-        message = Outgoing(self._parts.store.next_n(), to, body, deadline, done)
-        self._add(message)
-        return message
+        return Outgoing(self._parts.store.next_n(), to, body, deadline, done)
 
     def _add(self, message: Outgoing) -> None:
         known = self._parts.names.known(message.to)
@@ -117,12 +122,15 @@ class Sending:
         return message.id or f"{self.user}:{self._parts.store.device}:{message.n}"
 
     def _post_settled(self, message: Outgoing, result: Settled) -> None:
-        if message.saved and result.code < ENDINGS:
+        if message.saved and not result.ended:
             self._parts.store.forget(message.n)
+        kept = result.ended and message.saved
+        if result.ended and not kept and message.unknown:  # nobody has said that it was not stored
+            result = Settled(Code.OUTCOME_UNKNOWN, 0, result.message)
         self._parts.events.add(
             Event(
-                "failed" if result.code else "stored", client_msg_id=self._id_of(message), seq=result.seq,
-                conversation=message.conversation, code=result.code, text=result.message,
+                "failed" if result.code else "stored", "kept" if kept else "", client_msg_id=self._id_of(message),
+                seq=result.seq, conversation=message.conversation, code=result.code, text=result.message,
             )
         )  # fmt: skip
 

@@ -46,23 +46,27 @@ class Saved(NamedTuple):
 class LocalStore(Protocol):
     """What the SDK needs kept. All methods are quick and may be called on the event loop.
 
-    `returning`: the device has been logged in before. `last_n` is the highest number given so far.
+    `returning`: the device has been logged in before. `user`: who logged in last, 0 if nobody has. `last_n` is the
+    highest number given so far.
     """
 
     device: str
     ephemeral: bool
     returning: bool
+    user: int
 
     @property
     def last_n(self) -> int: ...
     def next_n(self) -> int: ...
     def position(self, conversation: str) -> Position | None: ...
     def set_positions(self, positions: Iterable[tuple[str, Position]]) -> None: ...
-    def save(self, message: Saved) -> None: ...
+    def save(self, message: Saved) -> bool:
+        """Keep a message until it is forgotten; whether it is there for the next program."""
+
     def forget(self, n: int) -> None: ...
     def saved(self) -> list[Saved]: ...
-    def logged_in(self) -> None:
-        """The cluster knows this device from here on."""
+    def logged_in(self, user: int) -> None:
+        """The cluster knows this device from here on, as one of that user."""
 
     def new_device(self, renumbered: Iterable[tuple[int, Saved]] = ()) -> None:
         """Take another device id; what was saved under an old n is saved under its new one, both or neither."""
@@ -78,6 +82,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.device = ids.new_device_id()
         self.returning = False
+        self.user = 0
         self.last_n = 0
         self._positions: dict[str, Position] = {}
 
@@ -91,8 +96,9 @@ class MemoryStore:
     def set_positions(self, positions: Iterable[tuple[str, Position]]) -> None:
         self._positions.update(positions)
 
-    def save(self, message: Saved) -> None:
+    def save(self, message: Saved) -> bool:
         """Nothing outlives the process."""
+        return False
 
     def forget(self, n: int) -> None:
         """Nothing was kept."""
@@ -100,8 +106,8 @@ class MemoryStore:
     def saved(self) -> list[Saved]:
         return []
 
-    def logged_in(self) -> None:
-        self.returning = True
+    def logged_in(self, user: int) -> None:
+        self.returning, self.user = True, user
 
     def new_device(self, renumbered: Iterable[tuple[int, Saved]] = ()) -> None:
         self.device = ids.new_device_id()
@@ -162,6 +168,7 @@ class SqliteStore:
         if not self.device:
             self.new_device()
         self.returning = self._fact("returning") == self.device
+        self.user = int(self._fact("user") or 0)
         self.last_n = self._reserved = int(self._fact("n") or 0)
 
     def _check_schema(self, path: Path) -> None:
@@ -210,8 +217,9 @@ class SqliteStore:
             raise
         self._db.execute("COMMIT")
 
-    def save(self, message: Saved) -> None:
+    def save(self, message: Saved) -> bool:
         self._db.execute("INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?)", message)
+        return True
 
     def forget(self, n: int) -> None:
         self._db.execute("DELETE FROM outbox WHERE n = ?", (n,))
@@ -221,10 +229,13 @@ class SqliteStore:
             Saved(*row) for row in self._db.execute("SELECT n, recipient, text, id, reply_to FROM outbox ORDER BY n")
         ]
 
-    def logged_in(self) -> None:
+    def logged_in(self, user: int) -> None:
         if not self.returning:
-            self.returning = True
             self._set_fact("returning", self.device)
+            self.returning = True
+        if self.user != user:
+            self._set_fact("user", str(user))
+            self.user = user
 
     def new_device(self, renumbered: Iterable[tuple[int, Saved]] = ()) -> None:
         device = ids.new_device_id()

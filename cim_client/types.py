@@ -49,6 +49,15 @@ class Receipt(NamedTuple):
     client_msg_id: str
 
 
+class Waiting(NamedTuple):
+    """A posted message of which nobody has said what became of it. `to` is what it was posted to."""
+
+    client_msg_id: str
+    to: str
+    text: str
+    reply_to: int = 0
+
+
 class Event(NamedTuple):
     """Something that happened; docs/sdk.md has a table of the kinds and the fields each of them fills."""
 

@@ -53,8 +53,6 @@ PIPE_SETTLE_S = 30.0
 """How long messages under way are waited for at the end: a prompt shows the state, a pipe has no other chance."""
 
 _STATES = ("connecting", "connected", "reconnecting", "closed")
-_KEPT = (Code.NORMAL, Code.TAKEN_OVER)
-"""A message "failed" with these only waits in the data folder for the next start."""
 
 
 class Session:
@@ -205,7 +203,7 @@ class Session:
         match event.kind:
             case "stored":
                 return self._screen.settled(event.client_msg_id, Settlement())
-            case "failed" if event.code not in _KEPT:
+            case "failed" if event.state != "kept":  # those wait in the data folder for the next start
                 unknown = event.code == Code.OUTCOME_UNKNOWN
                 reason = str(CimError(event.code, event.text))
                 return self._screen.settled(event.client_msg_id, Settlement(reason, unknown))

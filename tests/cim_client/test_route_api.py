@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from cim_client.client import _register
-from cim_client.errors import Refused, Unavailable
+from cim_client.errors import CimError, Refused, Unavailable
 from cim_client.link import BACK_OFF_BASE_S, Link
 from cim_client.route_api import Place, RouteApi, read
 from cim_common.wire.codes import Code
@@ -95,7 +95,7 @@ class Handler:
     def to_write(self, now: float) -> list[object]:
         return []
 
-    def disconnected(self, retry_in_s: float) -> None:
+    def disconnected(self, retry_in_s: float, why: CimError) -> None:
         self.pauses.append(retry_in_s)
 
     def device_forgotten(self) -> None: ...

@@ -179,17 +179,19 @@ def test_a_file_of_schema_1_goes_on(tmp_path: Path) -> None:
 
 def test_a_new_device_takes_what_is_saved_along(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
-        store.logged_in()
+        store.logged_in(4294967296)
         old = store.device
         store.save(Saved(1, "bob", "hello", "me:old:1", 4))
         store.set_positions([("c", Position(5, 1))])
     with opened(tmp_path) as store:
         assert store.returning
+        assert store.user == 4294967296
         store.new_device([(1, Saved(9, "bob", "hello", "me:old:1", 4))])
         assert not store.returning
     with opened(tmp_path) as store:
         assert store.device != old
         assert not store.returning
+        assert store.user == 4294967296
         assert store.saved() == [Saved(9, "bob", "hello", "me:old:1", 4)]
         assert store.position("c") == Position(5, 1)
 
@@ -198,7 +200,7 @@ def test_an_ephemeral_device_keeps_nothing() -> None:
     first, second = MemoryStore(), MemoryStore()
     assert first.device != second.device
     assert first.ephemeral
-    first.save(Saved(first.next_n(), "bob", "x"))
+    assert not first.save(Saved(first.next_n(), "bob", "x"))
     assert first.saved() == []
     first.set_positions([("c", Position(1, 1))])
     assert (first.position("c"), first.position("d")) == (Position(1, 1), None)

@@ -44,7 +44,7 @@ async def run_snippet(code: str, names: dict[str, Any]) -> None:
     assert not scope.cancelled_caught or "async for" in code, code
 
 
-async def test_the_snippets_run_in_their_order(cluster: Cluster) -> None:
+async def test_the_snippets_run_in_their_order(cluster: Cluster, tmp_path: Path) -> None:
     async def person(nursery: trio.Nursery, name: str) -> Client:
         async def live(task_status: trio.TaskStatus[Client]) -> None:
             async with connect(cluster.route, name=name, password=PASSWORD, register=True) as client:
@@ -59,7 +59,8 @@ async def test_the_snippets_run_in_their_order(cluster: Cluster) -> None:
         me = people["alice"]
         other = await person(nursery, "alice")
         names: dict[str, Any] = {
-            "me": me, "cim_client": cim_client, "datetime": datetime, "UTC": UTC, "device_id": other.device,
+            "me": me, "cim_client": cim_client, "connect": connect, "route": cluster.route, "kept_token": me.token,
+            "folder": tmp_path, "datetime": datetime, "UTC": UTC, "device_id": other.device,
             "seq": (await me.send("bob", "the message that the examples change")).seq,
             "group": await me.create_group("examples", members=["bob"]),
         }  # fmt: skip
