@@ -15,18 +15,19 @@ The first of type and watch that ends, ends the session. Nobody waits for a serv
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 import trio
 
 from cim_client.client import Client
 from cim_client.errors import CimError, Refused
-from cim_client.terminal import commands
-from cim_client.terminal.commands import Ask, Nothing, Say, Wrong
 from cim_client.terminal.console import Console
+from cim_client.terminal.context import THE_LOBBY, Address, Context
+from cim_client.terminal.dispatch import Dispatch
 from cim_client.terminal.lines import Line, note
 from cim_client.terminal.sanitize import shown_name
 from cim_client.terminal.screen import MAX_PENDING, Connection, Screen, Settlement
+from cim_client.terminal.settings import Settings
 from cim_client.types import Event, Message
 from cim_common import ids
 from cim_common.wire.codes import Code
@@ -34,16 +35,11 @@ from cim_common.wire.codes import Code
 HISTORY_LINES = 20
 """Lines of the lobby shown at the start."""
 
-MAX_ONLINE_SHOWN = 200
-
 MAX_PEERS = 1_000
 """Names kept of groups, and of the other side of private conversations for one's own messages from other devices."""
 
-MAX_QUERIES = 4
-"""Commands that wait for an answer at the same time."""
-
-ANSWER_TIMEOUT_S = 10.0
-"""What a command may wait for the cluster."""
+GREETING_TIMEOUT_S = 10.0
+"""What the start may wait for the lobby's last lines."""
 
 MARK_EVERY_S = 1.0
 """How often what was shown is marked as read."""
@@ -55,8 +51,17 @@ PIPE_SETTLE_S = 30.0
 _STATES = ("connecting", "connected", "reconnecting", "closed")
 
 
+class _Posting(NamedTuple):
+    """An own message on its way to the SDK; `key` is its name on the screen."""
+
+    key: int
+    to: Address
+    text: str
+    reply_to: int
+
+
 class Session:
-    """A logged-in client `me`, a console and the screen between them.
+    """A logged-in client `me`, a console and the screen between them: the `Window` of the commands.
 
     `run` returns when the user has finished or the connection is closed for good; `failure` is then the sentence to
     leave with, None if all is well.
@@ -69,12 +74,14 @@ class Session:
         self._route = route
         self._interactive = interactive
         self._screen = Screen(me.name, me.user_id, lambda: console.width)
-        self._outgoing, self._to_post = trio.open_memory_channel[tuple[int, Say]](MAX_PENDING)
+        self._outgoing, self._to_post = trio.open_memory_channel[_Posting](MAX_PENDING)
         self._settled = trio.Event()
-        self._queries = 0
+        self._leaving = False
+        self._current = THE_LOBBY
         self._backlog = _Backlog()
         self._peers: dict[str, str] = {}
         self._read: dict[str, int] = {}
+        self._newest: dict[str, int] = {}
 
     async def run(self) -> None:
         self._screen.connection = Connection(self._me.state, self._me.server)
@@ -95,27 +102,17 @@ class Session:
     # the six tasks
 
     async def _type(self, nursery: trio.Nursery) -> None:
+        context = Context(self._me, self._route, self, Settings())
+        dispatch = Dispatch(context, nursery, self._interactive)
         async for line in self._console.lines():
-            match commands.parse(line):
-                case Say() as say:
-                    await self._say(say)
-                case Wrong(hint):
-                    await self._note(hint, "note.failed")
-                case Ask.COMMANDS:
-                    await self._console.show([note(row) for row in commands.listing()])
-                case Ask.INFO:
-                    await self._console.show([note(row) for row in self._information()])
-                case Ask.ONLINE:
-                    await self._query(nursery, self._online)
-                case Ask.QUIT:
-                    return
-                case Nothing():
-                    pass
+            await dispatch.line(line)
+            if self._leaving:
+                return
 
     async def _post(self) -> None:
-        async for key, say in self._to_post:
+        async for key, to, text, reply_to in self._to_post:
             try:
-                client_msg_id = await self._me.post(self._address(say.to), say.text)
+                client_msg_id = await self._me.post(to.to, text, reply_to=reply_to or None)
             except CimError as error:
                 await self._print_settled(self._screen.settled_key(key, Settlement(str(error))))
             else:
@@ -124,6 +121,7 @@ class Session:
     async def _receive(self) -> None:
         async for message in self._me.messages():
             self._read[message.conversation] = message.seq
+            self._note_newest(message)
             if message.conversation == ids.LOBBY:
                 if self._backlog.shown(message.seq):
                     continue
@@ -159,12 +157,50 @@ class Session:
             await trio.sleep(1)
             self._refresh()
 
+    # what commands do with the window
+
+    @property
+    def current(self) -> Address:
+        return self._current
+
+    async def switch(self, to: Address) -> None:
+        self._current = to
+        await self._note(f"to {shown_name(to.name)}")
+
+    async def say(self, to: Address, text: str, reply_to: int = 0) -> None:
+        if self._interactive and self._screen.pending >= MAX_PENDING:
+            await self._note(f"not taken: {MAX_PENDING} messages are pending already", "note.failed")
+            return
+        while self._screen.pending >= MAX_PENDING:
+            await self._settled.wait()
+        key = self._screen.sending(text, None if to.is_lobby else to.name)
+        self._outgoing.send_nowait(_Posting(key, to, text, reply_to))
+        self._refresh()
+
+    async def show(self, lines: list[Line]) -> None:
+        await self._console.show(lines)
+
+    def newest(self, conversation: str, own: bool) -> int:
+        return 0 if own else self._newest.get(conversation, 0)
+
+    def state(self) -> list[tuple[str, str]]:
+        return [("state", self._screen.connection_state()), ("pending", str(self._screen.pending))]
+
+    async def retry(self) -> None:
+        await self._note("nothing has failed")
+
+    async def next_unread(self) -> None:
+        await self._note("nothing is unread")
+
+    def quit(self) -> None:
+        self._leaving = True
+
     # what they do
 
     async def _greet(self) -> None:
         """The last lines of the lobby; the messages the SDK still has for us begin in the middle of them."""
         try:
-            with trio.fail_after(ANSWER_TIMEOUT_S):
+            with trio.fail_after(GREETING_TIMEOUT_S):
                 last = [message async for message in self._me.history(ids.LOBBY, HISTORY_LINES)][::-1]
         except (CimError, trio.TooSlowError) as error:
             await self._note(f"the last lines of the lobby are not available: {error or 'no answer'}", "note.failed")
@@ -175,29 +211,16 @@ class Session:
         for message in last:
             await self._console.show(self._received(message))
 
+    def _note_newest(self, message: Message) -> None:
+        self._newest[message.conversation] = message.seq
+        while len(self._newest) > MAX_PEERS:
+            del self._newest[next(iter(self._newest))]
+
     def _received(self, message: Message) -> list[Line]:
         if message.conversation == ids.LOBBY:
             return self._screen.received(message, None)
         unnamed = "(group)" if ids.is_group(message.conversation) else "(private)"
         return self._screen.received(message, self._peers.get(message.conversation, unnamed))
-
-    def _address(self, to: str | None) -> str:
-        """What the SDK calls the recipient. No name is all digits, so digits are a user id."""
-        if to is None:
-            return ids.LOBBY
-        if to.isdecimal() and to.isascii() and ids.MIN_USER_ID < int(to[:20]) < ids.MAX_USER_ID:
-            return ids.direct(self._me.user_id, int(to))
-        return to
-
-    async def _say(self, say: Say) -> None:
-        if self._interactive and self._screen.pending >= MAX_PENDING:
-            await self._note(f"not taken: {MAX_PENDING} messages are pending already", "note.failed")
-            return
-        while self._screen.pending >= MAX_PENDING:
-            await self._settled.wait()
-        key = self._screen.sending(say.text, say.to)
-        self._outgoing.send_nowait((key, say))
-        self._refresh()
 
     def _told(self, event: Event) -> list[Line]:
         match event.kind:
@@ -228,40 +251,6 @@ class Session:
             while self._screen.pending:
                 await self._settled.wait()
         self.failure = self._screen.farewell()
-
-    async def _query(self, nursery: trio.Nursery, query: Callable[[], Awaitable[list[Line]]]) -> None:
-        if self._queries >= MAX_QUERIES:
-            await self._note("earlier commands still wait for their answers", "note.failed")
-            return
-        self._queries += 1
-        nursery.start_soon(self._answer, query)
-
-    async def _answer(self, query: Callable[[], Awaitable[list[Line]]]) -> None:
-        try:
-            with trio.fail_after(ANSWER_TIMEOUT_S):
-                answer = await query()
-        except (CimError, trio.TooSlowError) as error:
-            answer = [note(str(error) or "no answer", "note.failed")]
-        finally:
-            self._queries -= 1
-        await self._console.show(answer)
-
-    async def _online(self) -> list[Line]:
-        names = sorted(shown_name(name) for name in await self._me.online())
-        more = [f"and {len(names) - MAX_ONLINE_SHOWN} more"] if len(names) > MAX_ONLINE_SHOWN else []
-        return [note(f"{len(names)} online: " + ", ".join(names[:MAX_ONLINE_SHOWN] + more))]
-
-    def _information(self) -> list[str]:
-        rows = (
-            ("name", self._me.name),
-            ("user id", self._me.user_id),
-            ("device", self._me.device),
-            ("server", self._me.server or "none"),
-            ("state", self._screen.connection_state()),
-            ("pending", self._screen.pending),
-            ("route", self._route),
-        )
-        return [f"{label:<8} {value}" for label, value in rows]
 
     async def _note(self, text: str, style: str = "note") -> None:
         await self._console.show([note(text, style)])

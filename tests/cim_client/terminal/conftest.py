@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cim_client.terminal.window import Commands
 from tests.terminals import DEADLINE_S, Terminal
 
 PASSWORD = "correct horse"
@@ -108,3 +109,9 @@ def route() -> Iterator[Route]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def commands() -> Commands:
+    """What commands are run with, and a window that remembers."""
+    return Commands()

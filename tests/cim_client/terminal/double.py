@@ -24,8 +24,10 @@ from typing import Any, cast
 import trio
 
 from cim_client.errors import Refused, Unavailable
+from cim_client.groups import Group
 from cim_client.terminal.program import Connect, run
 from cim_client.types import Event, Message
+from cim_common import ids
 from cim_common.wire.codes import Code
 
 PASSWORD = "correct horse"
@@ -46,6 +48,8 @@ class Client:
     def __init__(self, name: str) -> None:
         self.name = name
         self.state = "connected"
+        self.groups: dict[str, str] = {}
+        self.strangers = {"nobody"}
         self._seq = 40
         self._posts = 0
         self._waiting: list[str] = []
@@ -54,7 +58,7 @@ class Client:
         self._events_in, self._events_out = trio.open_memory_channel[Event](1_000)
         self._events_in.send_nowait(Event("connection", "connected", "s1"))
 
-    async def post(self, to: str, text: str) -> str:
+    async def post(self, to: str, text: str, *, reply_to: int | None = None) -> str:
         await trio.lowlevel.checkpoint()
         self._posts += 1
         client_msg_id = f"{self.user_id}:{self.device}:{self._posts}"
@@ -103,6 +107,22 @@ class Client:
         if self.state != "connected":
             raise Unavailable(Code.NO_SERVER)
         self._marks[conversation] = seq
+
+    def group(self, which: str) -> Group:
+        for name, group in self.groups.items():
+            if which in (name, group):
+                return Group(cast(Any, None), group, name)
+        raise Refused(Code.NO_SUCH_CONVERSATION)
+
+    async def conversation_id(self, to: str) -> str:
+        await trio.lowlevel.checkpoint()
+        if to in self.strangers:
+            raise Refused(Code.NO_SUCH_USER)
+        return (
+            to
+            if ids.is_group(to) or to == ids.LOBBY or to.startswith("d-")
+            else ids.direct(self.user_id, 2**32 + len(to))
+        )
 
     async def online(self) -> list[str]:
         await trio.lowlevel.checkpoint()

@@ -56,11 +56,11 @@ def test_a_line_being_typed_stays_intact_while_messages_arrive(chat: Chat) -> No
 
 
 def test_commands_answer_in_place(chat: Chat) -> None:
-    chat.type(":olu\r:nope\r/to bob\r:info\r")
+    chat.type(":olu\r:nope\r/to\r:info\r")
     screen = chat.until("* route")
     assert "* 3 online: alice, bob, car␛[2Jol" in screen
     assert "* unknown command :nope (" in screen
-    assert "* usage: /to NAME TEXT" in screen
+    assert "* usage: /to NAME [TEXT]" in screen
     assert "* user id  4294967296" in screen
     assert "* state    connected to s1" in screen
     chat.type(":all\r")

@@ -1,0 +1,194 @@
+"""What the action of a command may use: the client, where one is, and the window to print in.
+
+`Window` is what the chat on the screen offers; `Context` adds what follows from the SDK alone: who a name means, which
+message a reference means.
+"""
+
+import re
+from typing import NamedTuple, Protocol
+
+import trio
+
+from cim_client.client import Client
+from cim_client.errors import Refused
+from cim_client.terminal.lines import Line, note
+from cim_client.terminal.settings import Settings
+from cim_client.terminal.syntax import Wrong
+from cim_common import ids
+
+RESOLVE_S = 5.0
+"""How long it may take to learn which conversation a name means."""
+
+NEWEST = "^"
+"""The newest message, where a message is to be named; `#17` and `17` are the one at that seq."""
+
+
+class Address(NamedTuple):
+    """Where a message goes. `to` is what the SDK takes: a conversation id, or the name of a user; `name` is shown."""
+
+    to: str
+    name: str
+
+    @property
+    def is_lobby(self) -> bool:
+        return self.to == ids.LOBBY
+
+
+THE_LOBBY = Address(ids.LOBBY, ids.LOBBY)
+
+
+class Window(Protocol):
+    """The chat on the screen."""
+
+    @property
+    def current(self) -> Address:
+        """Where text goes that says nothing else."""
+
+    async def switch(self, to: Address) -> None:
+        """Make another conversation the current one."""
+
+    async def say(self, to: Address, text: str, reply_to: int = 0) -> None:
+        """Send a message: it is pending until it is known what became of it."""
+
+    async def show(self, lines: list[Line]) -> None:
+        """Print."""
+
+    def newest(self, conversation: str, own: bool) -> int:
+        """The seq of the newest message shown of a conversation, or of one's own there; 0 if there is none."""
+
+    def state(self) -> list[tuple[str, str]]:
+        """What `/info` tells of the window, as pairs of label and value."""
+
+    async def retry(self) -> None:
+        """Send again what failed last."""
+
+    async def next_unread(self) -> None:
+        """Switch to a conversation with unread messages."""
+
+    def quit(self) -> None:
+        """Leave when what is being done is done."""
+
+
+class Context:
+    """What an action gets. `answering`: nothing is sent, text is answered here (`:ai`)."""
+
+    def __init__(self, me: Client, route: str, window: Window, settings: Settings) -> None:
+        self.me = me
+        self.route = route
+        self.window = window
+        self.settings = settings
+        self.answering = False
+
+    @property
+    def current(self) -> Address:
+        return self.window.current
+
+    @property
+    def conversation(self) -> str:
+        """The current conversation's id (or the name of a user one could not ask for yet)."""
+        return self.window.current.to
+
+    # -- printing ----------------------------------------------------------------------------------------
+
+    async def note(self, text: str, style: str = "note") -> None:
+        """Print a sentence of the program's own."""
+        await self.window.show([note(text, style)])
+
+    async def show(self, lines: list[Line]) -> None:
+        await self.window.show(lines)
+
+    # -- what is done in the window ----------------------------------------------------------------------
+
+    async def say(self, to: Address, text: str, reply_to: int = 0) -> None:
+        await self.window.say(to, text, reply_to)
+
+    async def switch(self, which: str) -> None:
+        """Go to the conversation that a name means.
+
+        Raises:
+            Wrong: it means none, or it may mean two.
+            CimError: there is no such user.
+        """
+        await self.window.switch(await self._placed(await self.to(which)))
+
+    async def retry(self) -> None:
+        await self.window.retry()
+
+    def quit(self) -> None:
+        self.window.quit()
+
+    # -- what words mean ---------------------------------------------------------------------------------
+
+    async def to(self, which: str) -> Address:
+        """Where a name leads: `lobby`, a user's name or id, a group's name; `@name` is a user, `#name` a group.
+
+        A name that a user has as well as a group one is in means neither: whoever names a group like somebody would
+        otherwise read what is written to him. That is all that is asked for here; the name of a user is
+        taken as it is, so that one can write without a connection.
+
+        Raises:
+            Wrong: it means nothing, or may mean two.
+        """
+        if which == ids.LOBBY:
+            return THE_LOBBY
+        if which.startswith("@") and len(which) > 1:
+            return self._user(which[1:])
+        if which.startswith("#") and len(which) > 1:
+            return self._group(which[1:])
+        if ids.direct_users(which) is not None:
+            return Address(which, which)
+        try:
+            group = self._group(which)
+        except Wrong:
+            return self._user(which)
+        if group.to == which or await self._is_free(which):
+            return group
+        raise Wrong(f"{which} is a group and may be a user too: say #{which} for the group, @{which} for the user")
+
+    def _user(self, name: str) -> Address:
+        """No name is all digits, so digits are a user id."""
+        if re.fullmatch("[0-9]{1,20}", name) and ids.MIN_USER_ID < int(name) < ids.MAX_USER_ID:
+            return Address(ids.direct(self.me.user_id, int(name)), name)
+        return Address(name, name)
+
+    def _group(self, name: str) -> Address:
+        try:
+            group = self.me.group(name)
+        except Refused:
+            raise Wrong(f"you are in no group {name}") from None
+        return Address(group.id, group.name)
+
+    async def _is_free(self, name: str) -> bool:
+        """Whether it is known that no user has the name."""
+        with trio.move_on_after(self._patience_s):
+            try:
+                await self.me.conversation_id(name)
+            except Refused:
+                return True
+        return False
+
+    async def _placed(self, address: Address) -> Address:
+        """The address with the id of its conversation, where that can be learnt now."""
+        with trio.move_on_after(self._patience_s):
+            return Address(await self.me.conversation_id(address.to), address.name)
+        return address
+
+    @property
+    def _patience_s(self) -> float:
+        return RESOLVE_S if self.me.state == "connected" else 0.0
+
+    def message(self, reference: str, own: bool = False) -> int:
+        """The seq that `17`, `#17` or `^` means in the current conversation; `own`: `^` is the newest of one's own.
+
+        Raises:
+            Wrong: it means none.
+        """
+        if reference == NEWEST:
+            seq = self.window.newest(self.conversation, own)
+            if not seq:
+                raise Wrong("there is no message of yours here yet" if own else "there is no message here yet")
+            return seq
+        match = re.fullmatch(r"#?([1-9][0-9]{0,14})", reference)
+        if match is None:
+            raise Wrong(f"{reference} is no message: say its number, such as #17, or {NEWEST} for the newest one")
+        return int(match[1])

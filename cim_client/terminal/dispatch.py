@@ -1,0 +1,78 @@
+"""Typed lines to actions. Whatever is typed, and whatever becomes of it, is at most one line of complaint.
+
+At a prompt a command that asks the cluster waits for its answer beside the others, a few at a time, so that one can go
+on typing; what says where text goes (`at_once`) is done before the next line is looked at. In a pipe everything is
+done in its turn, and after a `/to` that failed text goes nowhere: it was meant for somebody else.
+"""
+
+import trio
+
+from cim_client.errors import CimError
+from cim_client.terminal import commands
+from cim_client.terminal.actions import messages
+from cim_client.terminal.commands import Call
+from cim_client.terminal.context import Context
+from cim_client.terminal.syntax import Wrong
+
+MAX_WAITING = 4
+"""Commands that wait for an answer at the same time."""
+
+
+class Dispatch:
+    """Runs what is typed, in `nursery` where it is waited for."""
+
+    def __init__(self, context: Context, nursery: trio.Nursery, interactive: bool) -> None:
+        self._context = context
+        self._nursery = nursery
+        self._interactive = interactive
+        self._waiting = 0
+        self._lost = ""
+
+    async def line(self, line: str) -> None:
+        """Do what a typed line means, or have it done."""
+        try:
+            call = commands.parse(line)
+        except Wrong as wrong:
+            await self._complain(wrong.hint)
+            return
+        if call is None:
+            return
+        if call.command.at_once or not self._interactive:
+            await self._in_turn(call)
+        elif self._waiting >= MAX_WAITING:
+            await self._complain("not done: earlier commands still wait for their answers")
+        else:
+            self._waiting += 1
+            self._nursery.start_soon(self._beside, call)
+
+    async def _in_turn(self, call: Call) -> None:
+        if self._lost and call.command.run is messages.say:
+            await self._complain(f"not sent: {self._lost}")
+            return
+        done = await self._run(call)
+        if call.command.run is messages.to and len(call.values) == 1:
+            self._lost = "" if done or self._interactive else f"you did not get to {call.values[0]}"
+
+    async def _beside(self, call: Call) -> None:
+        try:
+            await self._run(call)
+        finally:
+            self._waiting -= 1
+
+    async def _run(self, call: Call) -> bool:
+        """Whether it was done; if not, one line has said why."""
+        try:
+            with trio.fail_after(call.command.patience_s):
+                await call.command.run(self._context, *call.values)
+        except Wrong as wrong:
+            await self._complain(wrong.hint)
+        except CimError as error:
+            await self._complain(str(error))
+        except trio.TooSlowError:
+            await self._complain(f"no answer to {call.command.names[0]}")
+        else:
+            return True
+        return False
+
+    async def _complain(self, text: str) -> None:
+        await self._context.note(text, "note.failed")

@@ -1,0 +1,103 @@
+"""What becomes of typed lines: what is done in its turn, what beside the rest, and what is said when it fails."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+import trio
+
+from cim_client.errors import Refused
+from cim_client.terminal.dispatch import MAX_WAITING, Dispatch
+from cim_common.wire.codes import Code
+from tests.cim_client.terminal.window import Commands, Said
+
+
+@pytest.fixture
+def dispatching(commands: Commands) -> Callable[[bool], AbstractAsyncContextManager[Dispatch]]:
+    @asynccontextmanager
+    async def run(interactive: bool) -> AsyncIterator[Dispatch]:
+        async with trio.open_nursery() as nursery:
+            yield Dispatch(commands.context, nursery, interactive)
+
+    return run
+
+
+Dispatching = Callable[[bool], AbstractAsyncContextManager[Dispatch]]
+
+
+async def test_text_goes_where_one_is(commands: Commands, dispatching: Dispatching) -> None:
+    async with dispatching(True) as dispatch:
+        for line in ("hello", "/to bob", "psst", "lobby;;all", "more", "/to lobby", "::)"):
+            await dispatch.line(line)
+    bob = commands.window.said[1].to
+    assert bob.startswith("d-")
+    assert commands.window.said == [
+        Said("lobby", "hello"), Said(bob, "psst"), Said("lobby", "all"), Said(bob, "more"), Said("lobby", ":)"),
+    ]  # fmt: skip
+
+
+async def test_what_is_not_understood_is_one_line(commands: Commands, dispatching: Dispatching) -> None:
+    async with dispatching(True) as dispatch:
+        await dispatch.line("/to")
+        assert commands.printed() == ["* usage: /to NAME [TEXT]"]
+        await dispatch.line("#ops;;hello")
+        assert commands.printed() == ["* you are in no group ops"]
+        await dispatch.line("   ")
+        assert commands.printed() == []
+    assert commands.window.said == []
+
+
+async def test_what_the_cluster_refuses_is_one_line(commands: Commands, dispatching: Dispatching) -> None:
+    async with dispatching(True) as dispatch:
+        await dispatch.line("/to nobody")
+    assert commands.printed() == ["* There is no user of that name."]
+    assert commands.context.conversation == "lobby"
+
+
+async def test_in_a_pipe_text_for_somebody_unreachable_goes_to_nobody(
+    commands: Commands, dispatching: Dispatching
+) -> None:
+    async with dispatching(False) as dispatch:
+        for line in ("one", "/to nobody", "secret", "bob;;two", "/to lobby", "three"):
+            await dispatch.line(line)
+    assert [said.text for said in commands.window.said] == ["one", "two", "three"]
+    assert "* not sent: you did not get to nobody" in commands.printed()
+
+
+async def test_at_a_prompt_one_stays_where_one_was(commands: Commands, dispatching: Dispatching) -> None:
+    async with dispatching(True) as dispatch:
+        await dispatch.line("/to nobody")
+        await dispatch.line("who is nobody?")
+    assert commands.window.said == [Said("lobby", "who is nobody?")]
+
+
+async def test_a_few_commands_wait_at_a_time(
+    commands: Commands, dispatching: Dispatching, autojump_clock: trio.testing.MockClock
+) -> None:
+    asked = 0
+
+    async def never() -> list[str]:
+        nonlocal asked
+        asked += 1
+        await trio.sleep_forever()
+
+    commands.me.online = never  # type: ignore[method-assign]
+    async with dispatching(True) as dispatch:
+        for _ in range(MAX_WAITING + 2):
+            await dispatch.line(":olu")
+        await dispatch.line("hello")
+        assert commands.printed() == ["* not done: earlier commands still wait for their answers"] * 2
+    assert asked == MAX_WAITING
+    assert commands.window.said == [Said("lobby", "hello")]
+    assert commands.printed() == ["* no answer to :olu"] * MAX_WAITING
+
+
+async def test_in_a_pipe_a_command_waits_for_the_one_before(commands: Commands, dispatching: Dispatching) -> None:
+    async def refused() -> list[str]:
+        await trio.testing.wait_all_tasks_blocked()
+        raise Refused(Code.BAD_REQUEST, "Not now.")
+
+    commands.me.online = refused  # type: ignore[method-assign]
+    async with dispatching(False) as dispatch:
+        await dispatch.line(":olu")
+        assert commands.printed() == ["* Not now."]

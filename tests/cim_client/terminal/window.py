@@ -1,0 +1,63 @@
+"""A window that only remembers what is done with it, for tests of commands."""
+
+from typing import NamedTuple, cast
+
+from cim_client.client import Client
+from cim_client.terminal.context import THE_LOBBY, Address, Context
+from cim_client.terminal.lines import Line, plain
+from cim_client.terminal.settings import Settings
+from tests.cim_client.terminal import double
+
+
+class Said(NamedTuple):
+    to: str
+    text: str
+    reply_to: int = 0
+
+
+class Window:
+    def __init__(self) -> None:
+        self.current = THE_LOBBY
+        self.said: list[Said] = []
+        self.printed: list[str] = []
+        self.done: list[str] = []
+        self.own = self.shown = 0
+
+    async def switch(self, to: Address) -> None:
+        self.current = to
+
+    async def say(self, to: Address, text: str, reply_to: int = 0) -> None:
+        self.said.append(Said(to.to, text, reply_to))
+
+    async def show(self, lines: list[Line]) -> None:
+        self.printed += [plain(line) for line in lines]
+
+    def newest(self, conversation: str, own: bool) -> int:
+        return self.own if own else self.shown
+
+    def state(self) -> list[tuple[str, str]]:
+        return [("state", "connected to s1")]
+
+    async def retry(self) -> None:
+        self.done.append("retry")
+
+    async def next_unread(self) -> None:
+        self.done.append("next")
+
+    def quit(self) -> None:
+        self.done.append("quit")
+
+
+class Commands:
+    """A context on the SDK's double, and what came of the commands run with it."""
+
+    def __init__(self) -> None:
+        self.me = double.Client("alice")
+        self.window = Window()
+        self.settings = Settings()
+        self.context = Context(cast(Client, self.me), "http://127.0.0.1:1", self.window, self.settings)
+
+    def printed(self) -> list[str]:
+        """What was printed since the last call."""
+        printed, self.window.printed = self.window.printed, []
+        return printed
