@@ -255,19 +255,33 @@ def _read_secret(path: str) -> bytes:
 
 @main.command()
 @click.argument("name")
+@option("--to", variable="CIM_CHAT_TO", metavar="NAME", default="lobby", show_default=True,
+    help="Whom text goes to at the beginning: a user, a group one is in, or the lobby.",
+)  # fmt: skip
+@option("--plain", variable="CIM_CHAT_PLAIN", is_flag=True,
+    help="Lines in, lines out: no prompt that is drawn again, no colours. For screen readers and small terminals.",
+)  # fmt: skip
+@option("--no-store", variable="CIM_CHAT_NO_STORE", is_flag=True,
+    help="Write nothing to this machine: no token, no messages, nothing that waits to be sent.",
+)  # fmt: skip
 @client_route
 @client_data
-def chat(name: str, route: str, data: str | None) -> None:
+def chat(name: str, to: str, plain: bool, no_store: bool, route: str, data: str | None) -> None:
     """Chat in this terminal as NAME.
 
     A new name is registered: the password is asked twice. Text goes to everyone in the lobby, `bob;;hello` or
     `/to bob hello` to bob alone. `:all` lists the commands, `:q!` leaves.
 
+    Once logged in, it starts without a cluster too: what is typed is kept, and sent once when there is one.
+    Colours are off where NO_COLOR is set.
+
     \b
     Examples:
       cim chat alice
+      cim chat alice --to ops
       cim chat bob --route http://127.0.0.1:9000
+      cim chat carol --no-store
     """
-    from cim_client.terminal import run
+    from cim_client.terminal import Options, run
 
-    sys.exit(run(name, route, data))
+    sys.exit(run(name, route, data, Options(to, plain, not no_store)))

@@ -146,6 +146,14 @@ class Client:
         """connecting, connected, reconnecting or closed."""
         return self._calls.now(lambda: self._inner.state)
 
+    def ready(self) -> None:
+        """Wait until one is connected and knows one's conversations, as `connect` does unless told `wait=False`.
+
+        Raises:
+            CimError: the client has ended before.
+        """
+        return self._calls.wait(partial(self._inner.ready))
+
     @property
     def error(self) -> CimError | None:
         """What has ended the client, if it was not `close`."""

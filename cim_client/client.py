@@ -75,6 +75,14 @@ class Client:
         """connecting, connected, reconnecting or closed."""
         return self._core.state
 
+    async def ready(self) -> None:
+        """Wait until one is connected and knows one's conversations, as `connect` does unless told `wait=False`.
+
+        Raises:
+            CimError: the client has ended before.
+        """
+        await self._core.ready()
+
     @property
     def error(self) -> CimError | None:
         """What has ended the client, if it was not `close`."""
@@ -403,11 +411,9 @@ async def connect(
 
 
 async def _wait_until_ready(core: Core, timeout_s: float) -> None:
-    with trio.move_on_after(timeout_s):
-        await core.receiving.ready.wait()
-    if core.error is not None:
-        raise core.error
-    if not core.receiving.ready.is_set():
+    with trio.move_on_after(timeout_s) as scope:
+        await core.ready()
+    if scope.cancelled_caught:
         raise Unavailable(Code.NO_SERVER, f"No connection within {timeout_s:g} s.")
 
 

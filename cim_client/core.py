@@ -86,7 +86,13 @@ class Core:
             except CimError as error:
                 self.error = error
                 self._end(error)
-                self.receiving.ready.set()
+
+    async def ready(self) -> None:
+        """See `Client.ready`."""
+        await self.receiving.ready.wait()
+        if self.error is not None:
+            raise self.error
+        self.requests.check_open()
 
     async def close(self) -> None:
         """What was shown is written, what waits is given up (posted messages stay in the data folder)."""
@@ -106,6 +112,7 @@ class Core:
         self.sending.end(Settled(int(reason.code), 0, str(reason), ended=True))
         self.events.add(Event("connection", "closed", code=int(reason.code), text=str(reason)))
         self.events.end()
+        self.receiving.ready.set()
 
     async def _watch_deadlines(self) -> None:
         """Give up sends whose time is over, connected or not."""

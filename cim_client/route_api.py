@@ -98,9 +98,13 @@ class RouteApi:
             response = connection.getresponse()
             return read(response.status, response.read(MAX_ANSWER_BYTES), response.getheader("Retry-After", ""))
         except (OSError, http.client.HTTPException) as error:
-            raise Unavailable(Code.NO_SERVER, f"Route at {self.url} does not answer ({error}).") from error
+            raise Unavailable(Code.NO_SERVER, f"Route at {self.url} does not answer ({_reason(error)}).") from error
         finally:
             connection.close()
+
+
+def _reason(error: OSError | http.client.HTTPException) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def read(status: int, data: bytes, retry_after: str) -> Any:

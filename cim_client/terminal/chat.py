@@ -67,7 +67,7 @@ class Session:
     leave with, None if all is well.
     """
 
-    def __init__(self, me: Client, console: Console, route: str, interactive: bool) -> None:
+    def __init__(self, me: Client, console: Console, route: str, interactive: bool, to: str = ids.LOBBY) -> None:
         self.failure: str | None = None
         self._me = me
         self._console = console
@@ -85,11 +85,13 @@ class Session:
 
     async def run(self) -> None:
         self._screen.connection = Connection(self._me.state, self._me.server)
+        self._show_waiting()
         self._refresh()
-        await self._greet()
+        if connected := self._me.state == "connected":
+            await self._greet()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch, nursery.cancel_scope)
-            nursery.start_soon(self._receive)
+            nursery.start_soon(self._receive, connected)
             nursery.start_soon(self._post)
             nursery.start_soon(self._mark)
             nursery.start_soon(self._tick)
@@ -118,7 +120,13 @@ class Session:
             else:
                 await self._print_settled(self._screen.posted(key, client_msg_id))
 
-    async def _receive(self) -> None:
+    async def _receive(self, greeted: bool) -> None:
+        if not greeted:
+            try:
+                await self._me.ready()
+            except CimError:
+                return  # `watch` ends the session
+            await self._greet()
         async for message in self._me.messages():
             self._read[message.conversation] = message.seq
             self._note_newest(message)
@@ -216,6 +224,12 @@ class Session:
         while len(self._newest) > MAX_PEERS:
             del self._newest[next(iter(self._newest))]
 
+    def _show_waiting(self) -> None:
+        """What an earlier run has left is pending like what is typed now."""
+        for waiting in self._me.waiting()[:MAX_PENDING]:
+            key = self._screen.sending(waiting.text, None if waiting.to == ids.LOBBY else waiting.to)
+            self._screen.posted(key, waiting.client_msg_id)
+
     def _received(self, message: Message) -> list[Line]:
         if message.conversation == ids.LOBBY:
             return self._screen.received(message, None)
@@ -231,7 +245,8 @@ class Session:
                 reason = str(CimError(event.code, event.text))
                 return self._screen.settled(event.client_msg_id, Settlement(reason, unknown))
             case "connection" if event.state in _STATES:
-                reason = str(CimError(event.code, event.text)) if event.code else ""
+                told = event.code and event.state != "reconnecting"
+                reason = str(CimError(event.code, event.text)) if told else ""
                 retry_at = time.time() + event.retry_in_s if event.retry_in_s else 0.0
                 self._screen.connection = Connection(event.state, event.server, retry_at, reason)
             case "conversation" if event.text and len(self._peers) < MAX_PEERS:

@@ -51,6 +51,8 @@ class Account:
     beside the first, is another device with another token. `claim` finds the first that is free and keeps it until the
     process ends; the SDK keeps its own file in the same folder. Names never become paths: a folder is named by a hash,
     after a readable beginning of harmless characters.
+
+    Without `claim` nothing is written: `device_folder` is None, and the tokens of the account's devices are only read.
     """
 
     def __init__(self, data_dir: str | None, route: str, name: str) -> None:
@@ -59,11 +61,12 @@ class Account:
         readable = re.sub(r"[^0-9a-z]+", "-", name.lower())[:20].strip("-") or "user"
         digest = hashlib.sha256(f"{self.route}\n{name}".encode(errors="surrogateescape")).hexdigest()
         self.folder = (Path(data_dir) if data_dir else default_data_dir()) / "chat" / f"{readable}-{digest[:16]}"
+        self.device_folder: Path | None = None
 
     def claim(self) -> None:
         """Raises LoginFailed when all devices are in use, OSError when the folder cannot be written."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (self.folder / NAME_FILE).write_text(json.dumps({"route": self.route, "name": self.name}), encoding="ascii")
+        _write(self.folder / NAME_FILE, json.dumps({"route": self.route, "name": self.name}))
         for index in range(MAX_DEVICES):
             device = self.folder / str(index)
             device.mkdir(mode=0o700, exist_ok=True)
@@ -81,27 +84,44 @@ class Account:
         os.close(self._lock)
 
     def token(self) -> str | None:
-        try:
-            return (self.device_folder / TOKEN_FILE).read_text(encoding="ascii").strip() or None
-        except (FileNotFoundError, UnicodeDecodeError):
-            return None
+        """Of the device claimed; without one, that of any device."""
+        if self.device_folder is None:
+            return next(iter(self.tokens()), None)
+        return _read(self.device_folder / TOKEN_FILE)
 
     def tokens(self) -> tuple[str, ...]:
         """Tokens of all devices kept here: each lets one in as another device, too, while its own is in use."""
-        found = [
-            path.read_text(encoding="ascii", errors="replace").strip() for path in self.folder.glob(f"*/{TOKEN_FILE}")
-        ]
-        return tuple(filter(str.isascii, filter(None, found)))
+        return tuple(filter(None, map(_read, sorted(self.folder.glob(f"*/{TOKEN_FILE}")))))
 
     def keep_token(self, token: str) -> None:
-        """Replace the token in one step; the file is readable by its owner only from the first moment."""
-        descriptor, path = tempfile.mkstemp(dir=self.device_folder, prefix=TOKEN_FILE)  # 0600
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(token + "\n")
-        os.replace(path, self.device_folder / TOKEN_FILE)
+        """Raises OSError when it cannot be written; the one before is then still there."""
+        if self.device_folder is not None:
+            _write(self.device_folder / TOKEN_FILE, token + "\n")
 
     def forget_token(self) -> None:
-        (self.device_folder / TOKEN_FILE).unlink(missing_ok=True)
+        """Raises OSError when it cannot be removed."""
+        if self.device_folder is not None:
+            (self.device_folder / TOKEN_FILE).unlink(missing_ok=True)
+
+
+def _read(path: Path) -> str | None:
+    """A token; None if there is none, or what is there cannot be one."""
+    try:
+        return path.read_text(encoding="ascii").strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file in one step; it is readable by its owner only from the first moment."""
+    descriptor, made = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+        os.replace(made, path)
+    except OSError:
+        os.unlink(made)
+        raise
 
 
 def known_accounts(data_dir: str | None, route: str) -> list[str]:

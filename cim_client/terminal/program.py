@@ -1,7 +1,9 @@
 """`cim chat`: log in, open a console, run the session, leave the terminal as it was.
 
 Questions are asked between trio runs, in the main thread (login.py); so a login that needs a password is a first run
-that ends with the token refused, a question, and a second run.
+that ends with the token refused, a question, and a second run. With a token nobody is waited for: the session begins,
+and whether the token is still good shows when there is a connection. What was typed until then is in the data folder,
+where the second run finds it.
 """
 
 import contextlib
@@ -22,6 +24,7 @@ from cim_client.terminal import login
 from cim_client.terminal.chat import Session
 from cim_client.terminal.console import Console, PlainConsole
 from cim_client.terminal.login import Account, LoginFailed
+from cim_client.terminal.options import AS_USUAL, Options
 from cim_client.terminal.sanitize import one_line
 from cim_common.wire.codes import Code
 
@@ -60,6 +63,7 @@ def run(
     name: str,
     route: str = "http://127.0.0.1:8083",
     data_dir: str | None = None,
+    options: Options = AS_USUAL,
     connect: Connect = cim_client.connect,
     ask: login.Ask = login.ask_terminal,
 ) -> int:
@@ -72,30 +76,51 @@ def run(
             stream.reconfigure(errors="replace")
     try:
         account = Account(data_dir, route, name)
-        account.claim()
-        failure = _log_in_and_chat(account, connect, ask)
+        if options.store:
+            _claim(account)
+        failure = _log_in_and_chat(account, options, connect, ask)
     except (LoginFailed, OSError) as error:
         failure = str(error)
     except (EOFError, KeyboardInterrupt):
         failure = "not logged in"
     if failure is not None:
-        print(f"cim chat: {one_line(failure)}", file=sys.stderr)
+        _complain(failure)
     return 0 if failure is None else 1
 
 
-def _log_in_and_chat(account: Account, connect: Connect, ask: login.Ask) -> str | None:
+def _complain(sentence: str) -> None:
+    print(f"cim chat: {one_line(sentence)}", file=sys.stderr)
+
+
+def _claim(account: Account) -> None:
+    """Where nothing can be written chat goes on without, and says so."""
+    try:
+        account.claim()
+    except OSError as error:
+        _complain(f"nothing is kept on this machine: {error}")
+
+
+def _log_in_and_chat(account: Account, options: Options, connect: Connect, ask: login.Ask) -> str | None:
     token = account.token()
-    if token is not None and login.name_taken(account.route, account.name):
-        outcome = trio.run(_run, account, Credentials(token=token), connect)
+    if token is not None:
+        outcome = trio.run(_run, account, Credentials(token=token), options, connect)
         if outcome.refused not in _TOKEN_REFUSED:
             return outcome.failure
-    account.forget_token()
+    _change_token(account.forget_token)
     for _ in range(login.MAX_TRIES):
-        outcome = trio.run(_run, account, _credentials(account, ask), connect)
+        outcome = trio.run(_run, account, _credentials(account, ask), options, connect)
         if outcome.refused not in _ASK_AGAIN or PASSWORD_VARIABLE in os.environ:
             break
         print(one_line(outcome.failure or ""), file=sys.stderr)
     return outcome.failure
+
+
+def _change_token(change: Callable[[], None]) -> None:
+    """One that cannot be written, or removed, costs the next login a question."""
+    try:
+        change()
+    except OSError as error:
+        _complain(f"the token file cannot be changed: {error}")
 
 
 def _credentials(account: Account, ask: login.Ask) -> Credentials:
@@ -107,7 +132,7 @@ def _credentials(account: Account, ask: login.Ask) -> Credentials:
     return Credentials(password=login.new_password(account.name, ask), new=True)
 
 
-async def _run(account: Account, credentials: Credentials, connect: Connect) -> Outcome:
+async def _run(account: Account, credentials: Credentials, options: Options, connect: Connect) -> Outcome:
     """One connection from login to the end. A signal ends it like `:q!`, only without waiting."""
     outcome = Outcome()
     try:
@@ -115,7 +140,13 @@ async def _run(account: Account, credentials: Credentials, connect: Connect) -> 
             nursery.start_soon(_leave_at_signal, nursery.cancel_scope)
             connecting = trio.CancelScope()
             nursery.start_soon(_say_when_slow, account.route, connecting)
-            outcome = await _connected(account, credentials, connect, connecting)
+            try:
+                async with _connected(account, credentials, connect) as me:
+                    connecting.cancel()
+                    nursery.start_soon(_keep_first_token, account, me)
+                    outcome = await _chat(account, options, me)
+            except CimError as error:
+                outcome = Outcome(str(error), error.code)
             nursery.cancel_scope.cancel()
     except* BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has left; Python would complain at exit
@@ -134,33 +165,44 @@ async def _say_when_slow(route: str, connecting: trio.CancelScope) -> None:
         print(f"connecting to {one_line(route)} ...", file=sys.stderr)
 
 
-async def _connected(
-    account: Account, credentials: Credentials, connect: Connect, connecting: trio.CancelScope
-) -> Outcome:
+def _connected(account: Account, credentials: Credentials, connect: Connect) -> AbstractAsyncContextManager[Client]:
+    """Without a token somebody has to be there to ask; where nothing is kept, what is typed would be lost."""
+    return connect(
+        account.route,
+        name=account.name,
+        password=credentials.password,
+        token=credentials.token,
+        register=credentials.new,
+        data_dir=account.device_folder,
+        timeout_s=CONNECT_TIMEOUT_S,
+        wait=credentials.token is None or account.device_folder is None,
+    )
+
+
+async def _keep_first_token(account: Account, me: Client) -> None:
     try:
-        async with connect(
-            account.route,
-            name=account.name,
-            password=credentials.password,
-            token=credentials.token,
-            register=credentials.new,
-            data_dir=account.device_folder,
-            timeout_s=CONNECT_TIMEOUT_S,
-        ) as me:
-            connecting.cancel()
-            account.keep_token(me.token)
-            interactive = os.isatty(0) and os.isatty(1) and os.environ.get("TERM", "dumb") != "dumb"
-            async with _open_console(interactive) as console:
-                session = Session(me, console, account.route, interactive)
-                await session.run()
-            return Outcome(session.failure)
-    except CimError as error:
-        return Outcome(str(error), error.code)
+        await me.ready()
+    except CimError:
+        return  # the session ends with it, and says why
+    _change_token(lambda: account.keep_token(me.token))
+
+
+async def _chat(account: Account, options: Options, me: Client) -> Outcome:
+    seen = os.isatty(0) and os.isatty(1)
+    drawn = seen and not options.plain and os.environ.get("TERM", "dumb") != "dumb"
+    async with _open_console(drawn) as console:
+        session = Session(me, console, account.route, seen, options.to)
+        await session.run()
+    if me.error is not None:
+        return Outcome(session.failure, me.error.code)
+    if me.token != account.token():
+        _change_token(lambda: account.keep_token(me.token))
+    return Outcome(session.failure)
 
 
 @contextlib.asynccontextmanager
-async def _open_console(interactive: bool) -> AsyncIterator[Console]:
-    if not interactive:
+async def _open_console(drawn: bool) -> AsyncIterator[Console]:
+    if not drawn:
         yield PlainConsole()
         return
     from cim_client.terminal.prompt import open_prompt  # prompt_toolkit takes 100 ms, which a pipe need not pay

@@ -23,10 +23,10 @@ from typing import Any, cast
 
 import trio
 
-from cim_client.errors import Refused, Unavailable
+from cim_client.errors import CimError, Closed, Refused, Unavailable
 from cim_client.groups import Group
 from cim_client.terminal.program import Connect, run
-from cim_client.types import Event, Message
+from cim_client.types import Event, Message, Waiting
 from cim_common import ids
 from cim_common.wire.codes import Code
 
@@ -44,6 +44,7 @@ class Client:
     device = "d0"
     server = "s1"
     token = "token-of-the-double"
+    error: CimError | None = None
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -80,6 +81,7 @@ class Client:
                 self._events_in.send_nowait(Event("failed", client_msg_id=client_msg_id, code=Code.NO_SUCH_USER))
                 return client_msg_id
             case "@close":
+                self.error = Closed(Code.TAKEN_OVER)
                 self._events_in.send_nowait(Event("connection", "closed", code=Code.TAKEN_OVER))
                 self._events_in.close()
                 return client_msg_id
@@ -89,6 +91,12 @@ class Client:
         if self.state == "connected":
             self._store()
         return client_msg_id
+
+    async def ready(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    def waiting(self) -> list[Waiting]:
+        return []
 
     async def back(self) -> None:
         with trio.open_signal_receiver(signal.SIGUSR1) as signals:

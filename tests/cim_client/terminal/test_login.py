@@ -1,5 +1,6 @@
 """Accounts on this machine, and asking for passwords."""
 
+import resource
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cim_client.terminal.login import Account, LoginFailed, known_password, name_taken, new_password
+from cim_client.terminal.login import Account, LoginFailed, known_accounts, known_password, name_taken, new_password
 
 
 def answers(*typed: str) -> tuple[list[str], Callable[[str], str]]:
@@ -33,12 +34,49 @@ def test_the_token_is_for_its_owner_only(tmp_path: Path) -> None:
     account.keep_token("first")
     account.keep_token("second")
     assert account.token() == "second"
+    assert account.device_folder is not None
     assert {file.name for file in account.device_folder.iterdir()} == {"lock", "token"}
     assert mode(account.device_folder / "token") == 0o600
     assert {mode(account.folder), mode(account.device_folder)} == {0o700}
     account.forget_token()
     account.forget_token()
     assert account.token() is None
+    account.release()
+
+
+def test_without_a_claim_nothing_is_written(tmp_path: Path) -> None:
+    nowhere = Account(str(tmp_path), "http://h:1", "alice")
+    nowhere.keep_token("x")
+    nowhere.forget_token()
+    assert nowhere.token() is None
+    assert list(tmp_path.iterdir()) == []
+    kept = Account(str(tmp_path), "http://h:1", "alice")
+    kept.claim()
+    kept.keep_token("of the first device")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    assert nowhere.token() == "of the first device"
+    nowhere.forget_token()
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+    kept.release()
+
+
+def test_a_token_that_cannot_be_written_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = Account(str(tmp_path), "http://h:1", "alice")
+    account.claim()
+    account.keep_token("before")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            account.keep_token("after")
+        again = Account(str(tmp_path), "http://h:1", "alice")
+        with pytest.raises(OSError, match="File too large"):
+            again.claim()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert account.token() == "before"
+    assert known_accounts(str(tmp_path), "http://h:1") == ["alice"]
+    assert {path.name for path in account.folder.rglob("*")} == {"account.json", "0", "lock", "token"}
     account.release()
 
 

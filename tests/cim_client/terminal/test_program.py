@@ -55,12 +55,13 @@ def test_a_second_chat_beside_the_first_is_another_device(start: Callable[..., A
     second.until("Password for alice:")
 
 
-def test_a_token_of_an_account_that_is_gone(start: Callable[..., Any]) -> None:
+def test_a_token_of_an_account_that_is_gone(start: Callable[..., Any], tmp_path: Path) -> None:
     """The cluster's data was deleted, say."""
     chat = start(CIM_PASSWORD=PASSWORD)
     chat.until("connected to s1")
     chat.type("\x04")
     chat.wait()
+    token_file(tmp_path).write_text("of another cluster\n")
     start().until("alice is a new name.")
 
 
