@@ -28,6 +28,7 @@ from cim_client.terminal.lines import Line, note
 from cim_client.terminal.sanitize import shown_name
 from cim_client.terminal.screen import MAX_PENDING, Connection, Screen, Settlement
 from cim_client.terminal.settings import Settings
+from cim_client.terminal.syntax import Wrong
 from cim_client.types import Event, Message
 from cim_common import ids
 from cim_common.wire.codes import Code
@@ -78,6 +79,7 @@ class Session:
         self._settled = trio.Event()
         self._leaving = False
         self._current = THE_LOBBY
+        self._first = to
         self._backlog = _Backlog()
         self._peers: dict[str, str] = {}
         self._read: dict[str, int] = {}
@@ -106,6 +108,12 @@ class Session:
     async def _type(self, nursery: trio.Nursery) -> None:
         context = Context(self._me, self._route, self, Settings())
         dispatch = Dispatch(context, nursery, self._interactive)
+        if self._first != ids.LOBBY:
+            try:
+                await context.switch(self._first)
+            except (Wrong, CimError) as error:  # what is typed next was not meant for the lobby
+                self.failure = f"not begun with {self._first}: {error}"
+                return
         async for line in self._console.lines():
             await dispatch.line(line)
             if self._leaving:
@@ -265,7 +273,7 @@ class Session:
         with trio.move_on_after(0 if away else PROMPT_SETTLE_S if self._interactive else PIPE_SETTLE_S):
             while self._screen.pending:
                 await self._settled.wait()
-        self.failure = self._screen.farewell()
+        self.failure = self.failure or self._screen.farewell()
 
     async def _note(self, text: str, style: str = "note") -> None:
         await self._console.show([note(text, style)])

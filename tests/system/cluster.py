@@ -11,7 +11,7 @@ from typing import Any
 
 import redis
 
-from tests.real_servers import eventually
+from tests.real_servers import eventually, free_port
 
 
 class Cluster:
@@ -75,3 +75,24 @@ class Cluster:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(40)
+
+
+class AwayCluster:
+    """A cluster with an address of its own that is away at first, and comes and goes with its data."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._address = f"127.0.0.1:{free_port()}"
+        self.route = f"http://{self._address}"
+        self._cluster: Cluster | None = None
+
+    def come(self) -> None:
+        if self._cluster is None:
+            self._cluster = Cluster(self._folder, "--route", self._address)
+        else:
+            self._cluster.ready_file.unlink(missing_ok=True)
+            self._cluster.start()
+
+    def go(self) -> None:
+        """Nothing answers any more, if anything did."""
+        assert self._cluster is None or self._cluster.stop() == 0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.cluster import Cluster
+from tests.system.cluster import AwayCluster, Cluster
 
 
 @pytest.fixture(scope="module")
@@ -30,3 +30,13 @@ def new_cluster(tmp_path: Path) -> Iterator[Callable[..., Cluster]]:
     yield make
     for cluster in made:
         cluster.stop()
+
+
+@pytest.fixture
+def away(tmp_path: Path) -> Iterator[AwayCluster]:
+    """A cluster that can be away."""
+    folder = tmp_path / "away"
+    folder.mkdir()
+    made = AwayCluster(folder)
+    yield made
+    made.go()

@@ -1,6 +1,5 @@
 """A client that begins without a cluster: it takes messages at once, and sends each once when there is one."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,45 +8,14 @@ import trio
 from cim_client import CimError, Client, Closed, connect
 from cim_common import ids
 from cim_common.wire.codes import Code
-from tests.real_servers import SLOWNESS, eventually_async, free_port
-from tests.system.cluster import Cluster
+from tests.real_servers import SLOWNESS, eventually_async
+from tests.system.cluster import AwayCluster
 from tests.system.people import PASSWORD, event
 
 
-class Ups:
-    """A cluster on an address of its own that can be away and come back, with its data."""
-
-    def __init__(self, folder: Path) -> None:
-        self.route = f"http://127.0.0.1:{(port := free_port())}"
-        self._folder = folder
-        self._port = port
-        self.cluster: Cluster | None = None
-
-    def come(self) -> None:
-        if self.cluster is None:
-            self.cluster = Cluster(self._folder, "--route", f"127.0.0.1:{self._port}")
-        else:
-            self.cluster.ready_file.unlink(missing_ok=True)
-            self.cluster.start()
-
-    def go(self) -> None:
-        assert self.cluster is not None
-        assert self.cluster.stop() == 0
-
-
-@pytest.fixture
-def ups(tmp_path: Path) -> Iterator[Ups]:
-    folder = tmp_path / "cluster"
-    folder.mkdir()
-    made = Ups(folder)
-    yield made
-    if made.cluster is not None:
-        made.cluster.stop()
-
-
-async def first_login(ups: Ups, data_dir: Path, name: str = "alice") -> tuple[str, int]:
+async def first_login(away: AwayCluster, data_dir: Path, name: str = "alice") -> tuple[str, int]:
     """What an earlier run leaves: a token, and who one is."""
-    async with connect(ups.route, name=name, password=PASSWORD, register=True, data_dir=data_dir) as me:
+    async with connect(away.route, name=name, password=PASSWORD, register=True, data_dir=data_dir) as me:
         return me.token, me.user_id
 
 
@@ -55,25 +23,25 @@ async def texts_in(client: Client, conversation: str) -> list[str]:
     return [message.text async for message in client.history(conversation)][::-1]
 
 
-async def test_with_nothing_listening_it_begins_at_once_and_goes_on_trying(ups: Ups, tmp_path: Path) -> None:
+async def test_with_nothing_listening_it_begins_at_once_and_goes_on_trying(away: AwayCluster, tmp_path: Path) -> None:
     with trio.fail_after(20 * SLOWNESS):
-        async with connect(ups.route, name="alice", token="any", data_dir=tmp_path / "alice", wait=False) as me:
+        async with connect(away.route, name="alice", token="any", data_dir=tmp_path / "alice", wait=False) as me:
             assert (me.state, me.user_id, me.error) == ("connecting", 0, None)
             tries = [await event(me, "connection") for _ in range(3)]
             assert {(told.state, told.code) for told in tries} == {("connecting", Code.NO_SERVER)}
-            assert f"Route at {ups.route} does not answer" in tries[0].text
+            assert f"Route at {away.route} does not answer" in tries[0].text
             assert me.state == "connecting"
     assert me.state == "closed"
 
 
-async def test_what_is_posted_before_there_is_a_cluster_is_sent_once(ups: Ups, tmp_path: Path) -> None:
-    await trio.to_thread.run_sync(ups.come)
+async def test_what_is_posted_before_there_is_a_cluster_is_sent_once(away: AwayCluster, tmp_path: Path) -> None:
+    await trio.to_thread.run_sync(away.come)
     data = tmp_path / "alice"
-    async with connect(ups.route, name="bob", password=PASSWORD, register=True):
-        token, user = await first_login(ups, data)
-    await trio.to_thread.run_sync(ups.go)
+    async with connect(away.route, name="bob", password=PASSWORD, register=True):
+        token, user = await first_login(away, data)
+    await trio.to_thread.run_sync(away.go)
 
-    async with connect(ups.route, name="alice", token=token, data_dir=data, wait=False) as me:
+    async with connect(away.route, name="alice", token=token, data_dir=data, wait=False) as me:
         assert me.user_id == user
         first = [await me.post("bob", "one"), await me.post("lobby", "two")]
         assert all(posted.startswith(f"{user}:{me.device}:") for posted in first)
@@ -84,10 +52,10 @@ async def test_what_is_posted_before_there_is_a_cluster_is_sent_once(ups: Ups, t
     kept = [told async for told in me.events() if told.kind == "failed"]
     assert [(told.client_msg_id, told.state) for told in kept] == [(first[0], "kept"), (first[1], "kept")]
 
-    async with connect(ups.route, name="alice", token=token, data_dir=data, wait=False) as me:
+    async with connect(away.route, name="alice", token=token, data_dir=data, wait=False) as me:
         posted = [*first, await me.post("bob", "three")]
         assert [waiting.client_msg_id for waiting in me.waiting()] == posted
-        await trio.to_thread.run_sync(ups.come)
+        await trio.to_thread.run_sync(away.come)
         with trio.fail_after(30 * SLOWNESS):
             stored = [await event(me, "stored") for _ in posted]
         assert sorted(told.client_msg_id for told in stored) == sorted(posted)
@@ -96,11 +64,11 @@ async def test_what_is_posted_before_there_is_a_cluster_is_sent_once(ups: Ups, t
         assert me.state == "connected"
 
 
-async def test_a_refused_token_ends_it_and_loses_nothing(ups: Ups, tmp_path: Path) -> None:
-    await trio.to_thread.run_sync(ups.come)
+async def test_a_refused_token_ends_it_and_loses_nothing(away: AwayCluster, tmp_path: Path) -> None:
+    await trio.to_thread.run_sync(away.come)
     data = tmp_path / "alice"
-    await first_login(ups, data)
-    async with connect(ups.route, name="alice", token="forged", data_dir=data, wait=False) as me:
+    await first_login(away, data)
+    async with connect(away.route, name="alice", token="forged", data_dir=data, wait=False) as me:
         posted = await me.post("alice", "typed before anybody looked at the token")
         ended = await event(me, "connection", lambda told: told.state == "closed")
         assert ended.code == Code.BAD_TOKEN
@@ -108,27 +76,27 @@ async def test_a_refused_token_ends_it_and_loses_nothing(ups: Ups, tmp_path: Pat
         assert me.error.code == Code.BAD_TOKEN
         with pytest.raises(Closed):
             await me.post("alice", "too late")
-    async with connect(ups.route, name="alice", password=PASSWORD, data_dir=data) as me:
+    async with connect(away.route, name="alice", password=PASSWORD, data_dir=data) as me:
         assert (await event(me, "stored")).client_msg_id == posted
         assert await texts_in(me, "alice") == ["typed before anybody looked at the token"]
 
 
 @pytest.mark.parametrize("wait", [True, False])
-async def test_a_wrong_password_is_told_and_loses_nothing(ups: Ups, tmp_path: Path, wait: bool) -> None:
-    await trio.to_thread.run_sync(ups.come)
+async def test_a_wrong_password_is_told_and_loses_nothing(away: AwayCluster, tmp_path: Path, wait: bool) -> None:
+    await trio.to_thread.run_sync(away.come)
     data = tmp_path / "alice"
-    token, _ = await first_login(ups, data)
-    await trio.to_thread.run_sync(ups.go)
-    async with connect(ups.route, name="alice", token=token, data_dir=data, wait=False) as me:
+    token, _ = await first_login(away, data)
+    await trio.to_thread.run_sync(away.go)
+    async with connect(away.route, name="alice", token=token, data_dir=data, wait=False) as me:
         await me.post("alice", "kept")
-    await trio.to_thread.run_sync(ups.come)
+    await trio.to_thread.run_sync(away.come)
     with pytest.raises(CimError) as refused:
-        async with connect(ups.route, name="alice", password="not that one", data_dir=data, wait=wait) as me:
+        async with connect(away.route, name="alice", password="not that one", data_dir=data, wait=wait) as me:
             await eventually_async(lambda: me.error)
             assert me.error is not None
             raise me.error
     assert refused.value.code == Code.WRONG_PASSWORD
-    async with connect(ups.route, name="alice", password=PASSWORD, data_dir=data) as me:
+    async with connect(away.route, name="alice", password=PASSWORD, data_dir=data) as me:
         await event(me, "stored")
         assert await texts_in(me, "alice") == ["kept"]
 
