@@ -7,6 +7,7 @@ This is the hot path of the cluster. What is constant for a conversation or a se
 (`ConversationKeys`, `Append.sender`), the rest of a message is one bytes formatting.
 """
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, Protocol
 
@@ -176,7 +177,7 @@ _HEAD = b"*%d\r\n$7\r\nEVALSHA\r\n%b$%d\r\n%d\r\n" + _bulk(keys.RECENT.encode())
 _TEXTS = _bulk(APPEND.sha.encode())
 _CHANGES = _bulk(APPEND_CHANGES.sha.encode())
 _ARGUMENTS = b"%b$%d\r\n%b\r\n$%d\r\n%b\r\n%b$%d\r\n%b %b%b\r\n"
-_FIXED_ARGUMENTS = 8
+_FIXED_ARGUMENTS = 9
 _ARGUMENTS_EACH = 7
 _WITH_MODE_AND_OP = 9
 
@@ -187,8 +188,17 @@ _FREE = b"".join(_bulk(value) for value in (b"0", b"1e15", b"0", b"1e15"))
 """Rates for a batch of nothing but unmetered messages."""
 
 
-def pack(batch: list[tuple[Append, ConversationKeys]], now_ms: int, rates: Rates, start: int) -> bytes:
-    """One call of append.lua as Redis protocol bytes; `start` names the running Redis (`store/incarnations.py`)."""
+def pack(
+    batch: list[tuple[Append, ConversationKeys]],
+    now_ms: int,
+    rates: Rates,
+    start: int,
+    bells: Sequence[tuple[str, bytes]] = (),
+) -> bytes:
+    """One call of append.lua as Redis protocol bytes; `start` names the running Redis (`store/incarnations.py`).
+
+    `bells` are servers and their doorbells about the batch (`store/push.py`).
+    """
     key_parts: list[bytes] = []
     arguments: list[bytes] = []
     mentions: list[bytes] = []
@@ -207,18 +217,21 @@ def pack(batch: list[tuple[Append, ConversationKeys]], now_ms: int, rates: Rates
             _ARGUMENTS
             % (append.sender, len(n), n, len(after), after, known.version_resp, length, meta_length, meta, content)
         )
-    key_count = 1 + 2 * len(batch)
+    key_count = 1 + len(bells) + 2 * len(batch)
     script, width, limits = _TEXTS, _ARGUMENTS_EACH, _FREE if unmetered else rates.resp
     if not alike:
         script, more_keys = _add_mode_and_op(batch, key_parts, arguments)
         key_count += more_keys
         width, limits = _WITH_MODE_AND_OP, rates.resp
     count_text = b"%d" % key_count
-    head = _HEAD % (3 + key_count + _FIXED_ARGUMENTS + width * len(batch), script, len(count_text), key_count)
-    fixed = b"".join(
-        (_bulk(b"%d" % now_ms), limits, _bulk(b"%d" % start), _bulk(b"".join(mentions)), _bulk(b"%d" % width))
-    )
-    return b"".join((head, *key_parts, fixed, *arguments))
+    count = 3 + key_count + _FIXED_ARGUMENTS + len(bells) + width * len(batch)
+    head = _HEAD % (count, script, len(count_text), key_count)
+    fixed = b"%b%b%b%b%b%b" % (
+        _bulk(b"%d" % now_ms), limits, _bulk(b"%d" % start), _bulk(b"".join(mentions)), _bulk(b"%d" % width),
+        _bulk(b"%d" % len(bells)),
+    )  # fmt: skip
+    streams = [_bulk(keys.push(server).encode()) for server, _ in bells]
+    return b"".join((head, *streams, *key_parts, fixed, *[_bulk(bell) for _, bell in bells], *arguments))
 
 
 def _add_mode_and_op(

@@ -23,6 +23,7 @@ from cim_common.store.clock import StoreClock
 from cim_common.store.commit import GroupCommit
 from cim_common.store.flow import Flow, StoreError, StoreUnavailable, T
 from cim_common.store.interest import Liveness
+from cim_common.store.push import Rung
 from cim_common.tokens import Tokens
 from cim_common.wire import codec
 from cim_common.wire.codes import Code
@@ -141,9 +142,9 @@ class App:
         origin = owner.channel if isinstance(owner, Session) else None
         self.conversations.apply(append.conversation, append.seq, entry, append.kind, origin)
 
-    def _rung(self, doorbell: Doorbell) -> None:
-        for ring in doorbell.rings:
-            self.conversations.apply(ring.conversation, ring.seq, ring.entry, ring.kind)
+    def _rung(self, doorbell: Doorbell, rungs: list[Rung]) -> None:
+        for conversation, seq, entry, kind in rungs:
+            self.conversations.apply(conversation, seq, entry, kind)
         for whisper in doorbell.whispers:
             self.conversations.signal(whisper.conversation, whisper.user, whisper.frame)
         for takeover in doorbell.takeovers:

@@ -8,9 +8,9 @@ from google.protobuf.message import DecodeError
 
 from cim_common import faults
 from cim_common.faults import Point
-from cim_common.store import keys, resp
+from cim_common.store import keys, push, resp
 from cim_common.store.flow import Command, StoreUnavailable
-from cim_common.store.push import MAX_STREAM_LENGTH
+from cim_common.store.push import MAX_STREAM_LENGTH, Rung
 from cim_common.wire.doorbell_pb2 import Doorbell
 from cim_server.pump import Pump
 from cim_server.redis_link import RedisLink, first_error
@@ -31,7 +31,12 @@ class PushReader:
     """Hands each doorbell on; `lost` is called when some may be missing."""
 
     def __init__(
-        self, pump: Pump, url: str, server: str, rung: Callable[[Doorbell], None], lost: Callable[[], None]
+        self,
+        pump: Pump,
+        url: str,
+        server: str,
+        rung: Callable[[Doorbell, list[Rung]], None],
+        lost: Callable[[], None],
     ) -> None:
         self._pump = pump
         self._key = keys.push(server)
@@ -82,7 +87,9 @@ class PushReader:
     def _ring(self, fields: list[bytes]) -> None:
         self.doorbells += 1
         try:
-            self._rung(Doorbell.FromString(fields[1]))
+            bell, rungs = push.read(fields)
         except DecodeError:
             log.error("doorbell_undecodable", length=len(fields[1]))
             self._may_have_lost()
+        else:
+            self._rung(bell, rungs)

@@ -3,8 +3,9 @@
 No I/O: a driver (the IM server's pump, a thread of route) asks for the next write, sends it through the
 one connection it keeps for this, and hands back the replies. One batch is in flight at a time.
 
-A write is the push entries of the batch before it followed by one call of append.lua. If no batch follows,
-`doorbells` gives the push entries by themselves.
+A write is one call of append.lua, which takes the doorbells for other servers along. For messages whose interest was
+not known when they were written the reply tells it: their push entries go in front of the next batch, and if no
+batch follows, `doorbells` gives them by themselves.
 
 What the replies ask for beyond an answer (a conversation to create, lists to finish, dead servers to forget)
 is returned as work for the driver: flows it runs before it settles the appends concerned.
@@ -154,7 +155,32 @@ class GroupCommit:
         self._waiting_bytes -= size
         bells, count = self.doorbells() or (b"", 0)
         self.batches += 1
-        return bells + pack(batch, now_ms, self._rates, self._start), count
+        return bells + pack(batch, now_ms, self._rates, self._start, self._bells()), count
+
+    def _bells(self) -> list[tuple[str, bytes]]:
+        """The doorbells about the batch, for servers known to be interested."""
+        rings: dict[str, list[bytes]] = {}
+        own = self._server
+        for place, (append, known) in enumerate(self._batch, 1):
+            encoded = None
+            for server in known.servers:
+                if server == own:
+                    continue
+                if self._is_dead(server):
+                    self._give_up(append.conversation, known, server)
+                    continue
+                if encoded is None:
+                    encoded = push.ring_of_batch(known.prefix, place, append.meta + append.content, append.kind)
+                if server in rings:
+                    rings[server].append(encoded)
+                else:
+                    rings[server] = [encoded]
+        return [(server, bell) for server, parts in rings.items() for bell in push.doorbells(parts)]
+
+    def _give_up(self, conversation: str, known: ConversationKeys, server: str) -> None:
+        """A dead server is forgotten here, and shall be by the store. Its messages are answered with who is there."""
+        self._dead.append((conversation, server, known.interest[server]))
+        known.forget(server)
 
     def doorbells(self) -> tuple[bytes, int] | None:
         """The push entries that are due, as bytes and number of commands; None when there are none."""
@@ -179,25 +205,24 @@ class GroupCommit:
         for (append, known), reply in zip(batch, replies, strict=True):
             if type(reply) is int:
                 append.status, append.seq = _STORED, reply
-            else:
-                settle(append, known, reply)
-                if append.status is not _STORED:
-                    continue
-            entry = entry_bytes(append.meta, append.content, append.seq)
-            stored.append((append, entry))
-            if known.servers:
+                stored.append((append, entry_bytes(append.meta, append.content, reply)))
+                continue
+            settle(append, known, reply)
+            if append.status is _STORED:
+                entry = entry_bytes(append.meta, append.content, append.seq)
+                stored.append((append, entry))
                 self._ring(append, known, entry)
         self.appended += len(stored)
         return [append for append, _ in batch], stored
 
     def _ring(self, append: Append, known: ConversationKeys, entry: bytes) -> None:
+        """For a message whose interest was not known when it was written."""
         encoded = None
         for server in known.servers:
             if server == self._server:
                 continue
             if self._is_dead(server):
-                self._dead.append((append.conversation, server, known.interest[server]))
-                known.forget(server)
+                self._give_up(append.conversation, known, server)
                 continue
             if encoded is None:
                 encoded = push.ring(known.prefix, append.seq, entry, append.kind)

@@ -2,13 +2,18 @@
 
 A doorbell may carry the entry itself, so that the other server need not read the log; it never has to
 arrive. Encoded by hand, for each message adds one ring to each interested server's doorbell.
+
+Most doorbells go to the append script together with the batch they are about: it puts them into the streams, and the
+seqs, which nobody knew before, beside them. The others are written by whoever has something to tell.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from cim_common.store import keys
 from cim_common.store.flow import Command
 from cim_common.store.scripts import PUSH_RENEW
+from cim_common.wire.codec import entry_bytes
 from cim_common.wire.doorbell_pb2 import Doorbell, ListChanged, Takeover, Whisper
 from cim_common.wire.framing import varint
 
@@ -24,17 +29,53 @@ STREAM_TTL_S = 30
 
 def ring(prefix: bytes, seq: int, entry: bytes, kind: int = 0) -> bytes:
     """One `rings` field of a Doorbell; `prefix` is the encoded conversation field."""
-    at = varint(seq)
+    return _ring(prefix, b"\x10" + varint(seq), entry, kind)
+
+
+def ring_of_batch(prefix: bytes, place: int, entry: bytes, kind: int = 0) -> bytes:
+    """The same for the message at that place of a batch, from 1, with an entry that lacks its seq."""
+    return _ring(prefix, b"\x28" + varint(place), entry, kind)
+
+
+def _ring(prefix: bytes, where: bytes, entry: bytes, kind: int) -> bytes:
     if kind or len(entry) > MAX_RING_ENTRY_BYTES:
-        body = b"%b\x10%b" % (prefix, at)
+        body = prefix + where
         if kind:
             body = b"%b\x20%b" % (body, varint(kind))
         if len(entry) <= MAX_RING_ENTRY_BYTES:
             body = b"%b\x1a%b%b" % (body, varint(len(entry)), entry)
         return b"\x0a%b%b" % (varint(len(body)), body)
     size = varint(len(entry))
-    length = len(prefix) + 2 + len(at) + len(size) + len(entry)
-    return b"\x0a%b%b\x10%b\x1a%b%b" % (varint(length), prefix, at, size, entry)
+    length = len(prefix) + len(where) + 1 + len(size) + len(entry)
+    return b"\x0a%b%b%b\x1a%b%b" % (varint(length), prefix, where, size, entry)
+
+
+class Rung(NamedTuple):
+    """An entry that was appended; empty when it was too long to carry."""
+
+    conversation: str
+    seq: int
+    entry: bytes
+    kind: int
+
+
+def read(fields: Sequence[bytes]) -> tuple[Doorbell, list[Rung]]:
+    """A doorbell by the fields of its stream entry, and its rings with their seqs.
+
+    Raises:
+        DecodeError: it is none.
+    """
+    bell = Doorbell.FromString(fields[1])
+    if len(fields) < 4:
+        return bell, [Rung(ring.conversation, ring.seq, ring.entry, ring.kind) for ring in bell.rings]
+    seqs = (0, *map(int, fields[3].split()))
+    rungs = []
+    for ring in bell.rings:
+        seq = seqs[ring.place]
+        if seq:
+            entry = ring.entry
+            rungs.append(Rung(ring.conversation, seq, entry and entry_bytes(entry, b"", seq), ring.kind))
+    return bell, rungs
 
 
 def doorbells(rings: list[bytes]) -> list[bytes]:

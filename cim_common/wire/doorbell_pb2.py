@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0e\x64oorbell.proto\x12\x03\x63im\"\x87\x01\n\x08\x44oorbell\x12\x18\n\x05rings\x18\x01 \x03(\x0b\x32\t.cim.Ring\x12 \n\ttakeovers\x18\x02 \x03(\x0b\x32\r.cim.Takeover\x12\x1f\n\x05lists\x18\x03 \x03(\x0b\x32\x10.cim.ListChanged\x12\x1e\n\x08whispers\x18\x04 \x03(\x0b\x32\x0c.cim.Whisper\"F\n\x04Ring\x12\x14\n\x0c\x63onversation\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\r\n\x05\x65ntry\x18\x03 \x01(\x0c\x12\x0c\n\x04kind\x18\x04 \x01(\r\"P\n\x08Takeover\x12\x0c\n\x04user\x18\x01 \x01(\x04\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12\x12\n\nconnection\x18\x03 \x01(\t\x12\x12\n\nlogged_out\x18\x04 \x01(\x08\",\n\x0bListChanged\x12\x0c\n\x04user\x18\x01 \x01(\x04\x12\x0f\n\x07version\x18\x02 \x01(\x04\"<\n\x07Whisper\x12\x14\n\x0c\x63onversation\x18\x01 \x01(\t\x12\x0c\n\x04user\x18\x02 \x01(\x04\x12\r\n\x05\x66rame\x18\x03 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0e\x64oorbell.proto\x12\x03\x63im\"\x87\x01\n\x08\x44oorbell\x12\x18\n\x05rings\x18\x01 \x03(\x0b\x32\t.cim.Ring\x12 \n\ttakeovers\x18\x02 \x03(\x0b\x32\r.cim.Takeover\x12\x1f\n\x05lists\x18\x03 \x03(\x0b\x32\x10.cim.ListChanged\x12\x1e\n\x08whispers\x18\x04 \x03(\x0b\x32\x0c.cim.Whisper\"U\n\x04Ring\x12\x14\n\x0c\x63onversation\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\r\n\x05\x65ntry\x18\x03 \x01(\x0c\x12\x0c\n\x04kind\x18\x04 \x01(\r\x12\r\n\x05place\x18\x05 \x01(\r\"P\n\x08Takeover\x12\x0c\n\x04user\x18\x01 \x01(\x04\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12\x12\n\nconnection\x18\x03 \x01(\t\x12\x12\n\nlogged_out\x18\x04 \x01(\x08\",\n\x0bListChanged\x12\x0c\n\x04user\x18\x01 \x01(\x04\x12\x0f\n\x07version\x18\x02 \x01(\x04\"<\n\x07Whisper\x12\x14\n\x0c\x63onversation\x18\x01 \x01(\t\x12\x0c\n\x04user\x18\x02 \x01(\x04\x12\r\n\x05\x66rame\x18\x03 \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,11 +34,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DOORBELL']._serialized_start=24
   _globals['_DOORBELL']._serialized_end=159
   _globals['_RING']._serialized_start=161
-  _globals['_RING']._serialized_end=231
-  _globals['_TAKEOVER']._serialized_start=233
-  _globals['_TAKEOVER']._serialized_end=313
-  _globals['_LISTCHANGED']._serialized_start=315
-  _globals['_LISTCHANGED']._serialized_end=359
-  _globals['_WHISPER']._serialized_start=361
-  _globals['_WHISPER']._serialized_end=421
+  _globals['_RING']._serialized_end=246
+  _globals['_TAKEOVER']._serialized_start=248
+  _globals['_TAKEOVER']._serialized_end=328
+  _globals['_LISTCHANGED']._serialized_start=330
+  _globals['_LISTCHANGED']._serialized_end=374
+  _globals['_WHISPER']._serialized_start=376
+  _globals['_WHISPER']._serialized_end=436
 # @@protoc_insertion_point(module_scope)

@@ -19,16 +19,18 @@ class Doorbell(_message.Message):
     def __init__(self, rings: _Optional[_Iterable[_Union[Ring, _Mapping]]] = ..., takeovers: _Optional[_Iterable[_Union[Takeover, _Mapping]]] = ..., lists: _Optional[_Iterable[_Union[ListChanged, _Mapping]]] = ..., whispers: _Optional[_Iterable[_Union[Whisper, _Mapping]]] = ...) -> None: ...
 
 class Ring(_message.Message):
-    __slots__ = ("conversation", "seq", "entry", "kind")
+    __slots__ = ("conversation", "seq", "entry", "kind", "place")
     CONVERSATION_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
     ENTRY_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
     conversation: str
     seq: int
     entry: bytes
     kind: int
-    def __init__(self, conversation: _Optional[str] = ..., seq: _Optional[int] = ..., entry: _Optional[bytes] = ..., kind: _Optional[int] = ...) -> None: ...
+    place: int
+    def __init__(self, conversation: _Optional[str] = ..., seq: _Optional[int] = ..., entry: _Optional[bytes] = ..., kind: _Optional[int] = ..., place: _Optional[int] = ...) -> None: ...
 
 class Takeover(_message.Message):
     __slots__ = ("user", "device", "connection", "logged_out")

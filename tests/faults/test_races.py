@@ -10,10 +10,9 @@ import redis
 from cim_common import accept
 from cim_common.accept import Append
 from cim_common.roster import Roster
-from cim_common.store import conversations, interest, keys, marks, pages, sessions
+from cim_common.store import conversations, interest, keys, marks, pages, push, sessions
 from cim_common.store.sessions import Session
 from cim_common.wire import codec
-from cim_common.wire.doorbell_pb2 import Doorbell
 from cim_common.wire.kinds import Kind
 from cim_common.wire.messages import Change
 from tests.cim_common.store import test_changes
@@ -303,9 +302,9 @@ def test_interest_dropped_and_taken_again_while_others_send(world: World, redis_
 
     at_once(redis_url, come_and_go, send)
     rung = {
-        ring.seq
+        rung.seq
         for _, fields in world.store.command("XRANGE", keys.push(server), "-", "+")
-        for ring in Doorbell.FromString(fields[1]).rings
+        for rung in push.read(fields)[1]
     }
     wanted = {seq for above, last in covered for seq in range(above + 1, last + 1)}
     assert wanted

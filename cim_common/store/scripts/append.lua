@@ -3,7 +3,7 @@
 -- Loaded twice: with the rules of parts/changes.lua in front, and without them for batches of texts only, which
 -- are nearly all.
 --
--- KEYS  1 recent; then per message 2: log, conv; then, when its mode is not 0 or u0, the idempotency key; then, when it has
+-- KEYS  1 recent; then the push stream of each doorbell; then per message 2: log, conv; then, when its mode is not 0 or u0, the idempotency key; then, when it has
 --       an op, 4: overlay, todo, due, members. All keys of one message share a slot, those made here of the names of
 --       these two included (interest, strangers' refusals).
 -- ARGV  1 now in ms by Redis' clock (as the caller knows it)
@@ -11,6 +11,7 @@
 --       4, 5 the same for a conversation as a whole, 6 the start of Redis (parts/incarnations.lua)
 --       7 what goes into `recent`: four bytes for each message (cim_common/store/recent.py)
 --       8 arguments per message: 9, or 7 when none in the batch has mode or op
+--       9 how many doorbells there are; then each (cim_common/store/push.py)
 --       then per message: three fields of `conv`, "m:user", "o:user" and "s:user:device"; n, after, interest version
 --       known to the caller, "length meta+content" (parts/entries.lua),
 --       mode (0, or not given: idempotent by n; otherwise the seconds the idempotency key lives; with u in front the
@@ -35,6 +36,10 @@
 -- A stranger's refusal is kept in a key of its own for 10 minutes, as "n code"; so long the idempotency key holds minus
 -- the code of one, except that of a scheduled message, which `due` remembers.
 --
+-- A doorbell rings a server for those messages of the batch whose reply is a seq alone: their interest is what the caller
+-- knew when it made the doorbell. For {"N", ...} the caller rings. The seqs go beside it, 0 for what is not rung for. It is
+-- written last, and may fail: a doorbell never has to arrive (I9).
+--
 -- Nearly all are texts that follow their sender's last one, by a caller that knows the conversation: `append_next` takes
 -- those with three commands and without making tables. Whatever is unusual about a message goes to `append`, which
 -- decides from the beginning. What a caller knows it knows by the version `iv`: whatever changes who is interested,
@@ -49,7 +54,8 @@ local UNMETERED = byte('u')
 local MAX_STEPS = 64
 local RECENT_KEPT = 16384
 local REFUSALS_KEPT_S = 600
-local FIXED_KEYS, FIXED_ARGUMENTS = 1, 8
+local PUSHES_KEPT = 256
+local FIXED_KEYS, FIXED_ARGUMENTS = 1, 9
 local MAY_WRITE = {[byte('m')] = true, [byte('o')] = true, [byte('a')] = true} -- roles (parts/members.lua)
 
 local now = tonumber(ARGV[1])
@@ -237,7 +243,8 @@ local function append(message)
 end
 
 local replies = {}
-local key, arg, width = FIXED_KEYS + 1, FIXED_ARGUMENTS + 1, tonumber(ARGV[8])
+local width, bells = tonumber(ARGV[8]), tonumber(ARGV[9])
+local key, arg = FIXED_KEYS + bells + 1, FIXED_ARGUMENTS + bells + 1
 
 -- A text by n that is its sender's next, in a conversation known to the caller; nil, and nothing done, if it is not.
 local function append_next()
@@ -274,5 +281,18 @@ while ARGV[arg] do
   local seq = mode == '0' and op == '' and append_next()
   replies[#replies + 1] = seq or append(message_at(key, arg, mode, op))
   key, arg = key + 2 + ((mode == '0' or mode == 'u0') and 0 or 1) + (op == '' and 0 or 4), arg + width
+end
+
+if bells > 0 then
+  local seqs, any = {}, false
+  for index, reply in ipairs(replies) do
+    local rung = type(reply) == 'number'
+    seqs[index], any = rung and reply or 0, any or rung
+  end
+  local text = any and table.concat(seqs, ' ')
+  for bell = 1, any and bells or 0 do
+    redis.pcall('XADD', KEYS[FIXED_KEYS + bell], 'NOMKSTREAM', 'MAXLEN', '~', PUSHES_KEPT, '*',
+      'd', ARGV[FIXED_ARGUMENTS + bell], 's', text)
+  end
 end
 return replies

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cim_common import accept, changes, ids
-from cim_common.store import conversations, interest, keys, pages
+from cim_common.store import conversations, interest, keys, pages, push
 from cim_common.store.commit import MAX_WAIT_S, MAX_WAITING
 from cim_common.store.flow import StoreError, StoreUnavailable
 from cim_common.wire import codec
@@ -253,6 +253,101 @@ def test_who_was_taken_for_dead_is_rung_again_when_the_store_kept_its_interest(n
     bells = mine.group.doorbells()
     assert bells is not None
     assert b"push:{dead:e0}" in bells[0]
+
+
+class SecondServer:
+    """A conversation whose first message is in the log, held by a second server, and what that one was rung for."""
+
+    def __init__(self, committer: Any, store: Any, *servers: str) -> None:
+        self.mine, self.store = committer, store
+        committer.commit(committer.append(1, 0, "a"))
+        for server in servers or ("s2:e2",):
+            store.command("XADD", keys.push(server), "*", "d", "")
+            store.run(interest.take(DIRECT, server, 7))
+        committer.commit(committer.append(2, 1, "b"))
+        assert committer.group.doorbells() is not None  # it has learned of the interest only now
+
+    def entries(self, server: str = "s2:e2") -> list[list[push.Rung]]:
+        found = self.store.command("XRANGE", keys.push(server), "-", "+")[1:]
+        assert self.mine.group.doorbells() is None
+        return [push.read(fields)[1] for _, fields in found]
+
+
+@pytest.mark.invariant("I9")
+def test_a_batch_puts_one_doorbell_into_the_stream_of_each_server_it_knows_of(new_committer: Any, store: Any) -> None:
+    mine = new_committer("s1:e1")
+    second = SecondServer(mine, store, "s1:e1", "s2:e2", "s3:e3")
+    appends = [mine.append(3, 2, "c"), mine.append(4, 3, "d"), mine.append(5, 4, "e" * push.MAX_RING_ENTRY_BYTES)]
+    mine.commit(*appends)
+    whole = {append.seq: entry for append, entry in mine.applied}
+    expected = [(DIRECT, 3, whole[3], 0), (DIRECT, 4, whole[4], 0), (DIRECT, 5, b"", 0)]
+    assert [codec.decode_entry(whole[seq]).text for seq in (3, 4)] == ["c", "d"]
+    assert second.entries("s2:e2") == second.entries("s3:e3") == [expected]
+    assert second.entries("s1:e1") == []
+    assert commands_of(mine, mine.append(6, 5, "f")) == {**THREE, "xadd": THREE["xadd"] + 2}
+
+
+@pytest.mark.invariant("I9")
+def test_only_what_is_new_rings(new_committer: Any, store: Any) -> None:
+    mine = new_committer("s1:e1")
+    second = SecondServer(mine, store)
+    outcomes = mine.commit(mine.append(2, 1, "b"), mine.append(3, 2, "c"), mine.append(2, 1, "not b"))
+    assert outcomes == [("KNOWN", 2, 0), ("STORED", 3, 0), ("REFUSED", 2, Code.ID_REUSED)]
+    mine.commit(mine.append(3, 2, "c"))
+    ((one,),) = second.entries()
+    assert (one.seq, codec.decode_entry(one.entry).seq) == (3, 3)
+
+
+@pytest.mark.invariant("I9")
+def test_a_change_rings_with_its_kind(new_committer: Any, store: Any) -> None:
+    mine = new_committer("s1:e1")
+    second = SecondServer(mine, store)
+    edit = Change(DIRECT, 3, 2, Kind.EDITED, ref=1, text="y")
+    changed = mine.append(3, 2, "")
+    changed.content, changed.op, changed.kind = changes.content_of(edit, []), changes.op_of(edit), edit.kind
+    mine.commit(changed)
+    assert [[(seq, kind) for _, seq, _, kind in one] for one in second.entries()] == [[(3, Kind.EDITED)]]
+
+
+@pytest.mark.invariant("I9")
+def test_doorbells_too_large_for_one_entry_are_several(new_committer: Any, store: Any) -> None:
+    mine = new_committer("s1:e1")
+    second = SecondServer(mine, store)
+    mine.commit(*[mine.append(n, n - 1, "x" * 900) for n in range(3, 153)])
+    entries = second.entries()
+    assert [seq for one in entries for _, seq, _, _ in one] == list(range(3, 153))
+    assert len(entries) == 3
+    lengths = [len(fields[1]) for _, fields in store.command("XRANGE", keys.push("s2:e2"), "-", "+")]
+    assert max(lengths) <= push.MAX_DOORBELL_BYTES
+
+
+@pytest.mark.invariant("I1", "I9")
+@pytest.mark.parametrize("stream", ["missing", "damaged"])
+def test_a_doorbell_that_cannot_be_written_fails_no_message(new_committer: Any, store: Any, stream: str) -> None:
+    mine = new_committer("s1:e1")
+    SecondServer(mine, store)
+    store.command("DEL", keys.push("s2:e2"))
+    if stream == "damaged":
+        store.command("SET", keys.push("s2:e2"), "no stream")
+    assert mine.commit(mine.append(3, 2, "c"), mine.append(4, 3, "d")) == [("STORED", 3, 0), ("STORED", 4, 0)]
+    assert store.command("TYPE", keys.push("s2:e2")) == (b"none" if stream == "missing" else b"string")
+
+
+@pytest.mark.invariant("I9")
+def test_a_server_known_that_has_died_is_rung_no_more(new_committer: Any, store: Any) -> None:
+    mine = new_committer("s1:e1")
+    second = SecondServer(mine, store, "s2:e2", "s3:e3")
+    mine.group._is_dead = lambda server: server == "s3:e3"
+    mine.commit(mine.append(3, 2, "c"))
+    assert store.command("HKEYS", keys.interest(DIRECT)) == [b"s2:e2"]
+    bells = mine.group.doorbells()
+    assert bells is not None
+    assert b"s3:e3" not in bells[0]
+    mine.commit(mine.append(4, 3, "d"))
+    assert mine.group.doorbells() is not None  # the drop has raised the version
+    mine.commit(mine.append(5, 4, "e"))
+    assert second.entries("s3:e3") == []
+    assert [[seq for _, seq, _, _ in one] for one in second.entries("s2:e2")] == [[5]]
 
 
 def test_a_damaged_conversation_does_not_hold_up_others(committer: Any, store: Any) -> None:
