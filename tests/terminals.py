@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -22,6 +23,8 @@ DEADLINE_S = 10.0 * SLOWNESS
 
 MAX_SCROLLBACK_ROWS = 20_000
 
+_JOINING = "([\u200c\u200d\ufe0f])"
+
 Wanted = Callable[[str], bool] | str
 """What a screen is to contain, or to satisfy."""
 
@@ -40,6 +43,15 @@ class Emulator(pyte.Screen):
 
     def bell(self, *_: object) -> None:
         self.bells += 1
+
+    def draw(self, data: str) -> None:
+        """What has no width joins the character before it; pyte would drop it, and all that follows."""
+        for part in re.split(_JOINING, data):
+            if re.fullmatch(_JOINING, part):
+                cell = self.buffer[self.cursor.y][max(self.cursor.x - 1, 0)]
+                self.buffer[self.cursor.y][max(self.cursor.x - 1, 0)] = cell._replace(data=cell.data + part)
+            else:
+                super().draw(part)
 
     def index(self) -> None:
         if self.cursor.y == self.lines - 1 and self.margins is None:

@@ -1,0 +1,159 @@
+"""How a chat ends or is interrupted, in a real shell: the terminal is sane afterwards, nothing is lost."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.real_servers import eventually
+from tests.system.cluster import Cluster
+from tests.system.terminal.chats import (
+    AWAY,
+    CONNECTED,
+    PENDING,
+    STORED,
+    OpenChat,
+    command,
+    friend,
+    kill_servers,
+    nobody_restarts,
+    settings,
+    texts_of,
+)
+from tests.system.terminal.tmux import Tmux
+
+
+@pytest.fixture(scope="module")
+def bash(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tmux]:
+    """One shell for many chats, one after the other, as people have it."""
+    made = Tmux(settings(cluster, tmp_path_factory.mktemp("data")))
+    yield made
+    made.close()
+
+
+def start(bash: Tmux, folder: Path, name: str) -> int:
+    """A chat in the shell, and its process."""
+    bash.keys("C-l")
+    pid = folder / "pid"
+    bash.enter(f"stty -a > {folder}/before; sh -c 'echo $$ > {pid}; exec {' '.join(command(name))}'")
+    bash.until(CONNECTED)
+    return int(pid.read_text())
+
+
+def assert_sane(bash: Tmux, folder: Path) -> None:
+    """The shell works as before: what is typed is echoed and run, and the settings are the same."""
+    bash.enter(f"stty -a > {folder}/after; echo s''ane")
+    bash.until("\nsane\n")
+    bash.until_shell()
+    assert (folder / "after").read_text() == (folder / "before").read_text()
+    assert bash.run("display", "-p", "#{cursor_flag} #{alternate_on}") == "1 0\n"
+
+
+@pytest.mark.parametrize("keys", [":q!", "/quit", "C-d", "C-c C-d"])
+def test_left_by_its_user(bash: Tmux, tmp_path: Path, keys: str) -> None:
+    start(bash, tmp_path, "eli")
+    if keys.startswith("C-"):
+        bash.keys(*keys.split())
+    else:
+        bash.enter(keys)
+    bash.until_shell()
+    assert_sane(bash, tmp_path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_ended_by_a_signal_with_half_a_line_typed(bash: Tmux, tmp_path: Path, number: signal.Signals) -> None:
+    pid = start(bash, tmp_path, "eli")
+    bash.type("half a line")
+    bash.until("> half a line")
+    os.kill(pid, number)
+    screen = bash.until_shell()
+    assert CONNECTED not in screen
+    assert_sane(bash, tmp_path)
+
+
+def test_stopped_and_back(cluster: Cluster, bash: Tmux, tmp_path: Path) -> None:
+    """Ctrl-Z, something in the shell, and `fg`: the line is still there, and what came meanwhile is shown."""
+    start(bash, tmp_path, "eve")
+    bash.type("half a line")
+    bash.until("> half a line")
+    bash.keys("C-z")
+    bash.until_shell()
+    assert_sane(bash, tmp_path)
+    with friend(cluster, "fay") as fay:
+        fay.send("lobby", "while-stopped.")
+    bash.enter("fg")
+    bash.until("fay: while-stopped.")
+    bash.until("> half a line")
+    bash.type(" and its end")
+    bash.keys("Enter")
+    bash.until(f"half a line and its end  {STORED}")
+    bash.keys("C-d")
+    bash.until_shell()
+    assert_sane(bash, tmp_path)
+
+
+def test_a_stop_while_messages_rain(cluster: Cluster, bash: Tmux, tmp_path: Path) -> None:
+    start(bash, tmp_path, "eve")
+    with friend(cluster, "fay") as fay:
+        for number in range(300):
+            fay.post("lobby", f"rain-{number}.")
+            if number == 150:
+                bash.keys("C-z")
+        bash.until_shell()
+        assert_sane(bash, tmp_path)
+        fay.send("lobby", "rain-over.")
+    bash.enter("fg")
+    bash.until("rain-over.")
+    seen = bash.scrollback()
+    assert [seen.count(f"rain-{number}.") for number in range(300)] == [1] * 300
+    bash.keys("C-d")
+    bash.until_shell()
+    assert_sane(bash, tmp_path)
+
+
+def test_its_window_is_closed_with_messages_pending(cluster: Cluster, shell: Tmux, tmp_path: Path) -> None:
+    """The pane goes away (SIGHUP, and no terminal any more): the chat ends, and the next one sends what waited."""
+    shell.run("new-window", "-d", "sleep 1000")  # or tmux itself would end with the pane
+    pid = start(shell, tmp_path, "gus")
+    with nobody_restarts(cluster):
+        kill_servers(cluster)
+        shell.until(AWAY)
+        shell.enter("closed-over-this.")
+        shell.until(PENDING)
+        shell.run("kill-pane", "-t", ":0")
+        eventually(lambda: not Path(f"/proc/{pid}").exists())
+    shell.run("respawn-window", "-k", "-t", ":1", "exec env 'PS1=$ ' bash --norc --noprofile -i")
+    shell.until_shell()
+    shell.enter(" ".join(command("gus")))
+    shell.until("closed-over-this.")
+    with friend(cluster, "gus") as device:
+        eventually(lambda: texts_of(device, "lobby", "closed-over") == ["closed-over-this."])
+
+
+@pytest.mark.parametrize("when", ["pending", "stored"])
+def test_killed_and_started_again(cluster: Cluster, open_chat: OpenChat, when: str) -> None:
+    """kill -9 with messages under way: the next start sends each once, in order."""
+    name, beginning = f"hal-{when}", f"killed-{when}-"
+    chat = open_chat(name)
+    wanted = [f"{beginning}{number}." for number in range(5)]
+    if when == "pending":
+        with nobody_restarts(cluster):
+            kill_servers(cluster)
+            chat.until_bar(AWAY)
+            for text in wanted:
+                chat.enter(text)
+            chat.until("5 pending")
+            chat.kill()
+    else:
+        for text in wanted:
+            chat.enter(text)
+        chat.until_stored(wanted[-1])
+        chat.kill()
+    again = open_chat(name)
+    again.enter(f"{beginning}end.")
+    again.until_stored(f"{beginning}end.")
+    again.leave()
+    with friend(cluster, f"{name}-2") as device:
+        assert texts_of(device, "lobby", beginning) == [*wanted, f"{beginning}end."]
