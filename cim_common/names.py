@@ -61,10 +61,19 @@ def canonical(name: str) -> str:
 def canonical_prefix(prefix: str) -> str:
     """The canonical form of the beginning of a name; it need not be a name itself, and may be empty.
 
+    It is mapped like a name and not judged like one: some rules look at what follows. `محمد-` begins a name though
+    none ends like that, and so do half a Catalan `l·l` and a joiner before its letter.
+
     Raises:
         BadName: no name begins like that.
     """
-    return _mapped(prefix) if prefix else ""
+    if len(prefix) > 2 * MAX_NAME_LENGTH:
+        raise BadName(f"A name has at most {MAX_NAME_LENGTH} characters.")
+    mapped = _PROFILE.width_mapping_rule(prefix)
+    mapped = _PROFILE.normalization_rule(_PROFILE.case_mapping_rule(mapped))
+    if any(character.isspace() or unicodedata.category(character) in ("Cc", "Cs") for character in mapped):
+        raise BadName("A name holds no white space and no controls.")
+    return str(mapped)
 
 
 def _mapped(name: str) -> str:

@@ -178,6 +178,10 @@ def test_the_protocol_page_is_current() -> None:
     subprocess.run([sys.executable, ROOT / "tools" / "gen-protocol-doc", "--check"], check=True)
 
 
+def test_the_page_of_the_terminal_is_current() -> None:
+    subprocess.run([sys.executable, ROOT / "tools" / "gen-terminal-doc", "--check"], check=True)
+
+
 def test_invariants_cited_in_the_code_exist() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
     for path in [*modules(), *(ROOT / "cim_common" / "store" / "scripts").glob("*.lua")]:

@@ -179,6 +179,10 @@ class Session:
     def current(self) -> Address:
         return self._current
 
+    @property
+    def width(self) -> int | None:
+        return self._console.width
+
     async def switch(self, to: Address) -> None:
         self._current = to
         await self._note(f"to {shown_name(to.name)}")
@@ -195,6 +199,14 @@ class Session:
 
     async def show(self, lines: list[Line]) -> None:
         await self._console.show(lines)
+
+    def lines(self, message: Message) -> list[Line]:
+        return self._received(message)
+
+    def name(self, conversation: str) -> str:
+        if conversation == ids.LOBBY:
+            return conversation
+        return self._peers.get(conversation, "(group)" if ids.is_group(conversation) else "(private)")
 
     def newest(self, conversation: str, own: bool) -> int:
         return 0 if own else self._newest.get(conversation, 0)
@@ -239,10 +251,8 @@ class Session:
             self._screen.posted(key, waiting.client_msg_id)
 
     def _received(self, message: Message) -> list[Line]:
-        if message.conversation == ids.LOBBY:
-            return self._screen.received(message, None)
-        unnamed = "(group)" if ids.is_group(message.conversation) else "(private)"
-        return self._screen.received(message, self._peers.get(message.conversation, unnamed))
+        peer = None if message.conversation == ids.LOBBY else self.name(message.conversation)
+        return self._screen.received(message, peer)
 
     def _told(self, event: Event) -> list[Line]:
         match event.kind:

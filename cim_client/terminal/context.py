@@ -4,17 +4,24 @@
 message a reference means.
 """
 
+import copy
 import re
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import trio
 
 from cim_client.client import Client
 from cim_client.errors import Refused
+from cim_client.groups import Group
+from cim_client.terminal.answers import Answers
 from cim_client.terminal.lines import Line, note
 from cim_client.terminal.settings import Settings
 from cim_client.terminal.syntax import Wrong
+from cim_client.types import Message
 from cim_common import ids
+
+if TYPE_CHECKING:
+    from cim_client.terminal.actions.history import Search
 
 RESOLVE_S = 5.0
 """How long it may take to learn which conversation a name means."""
@@ -44,6 +51,10 @@ class Window(Protocol):
     def current(self) -> Address:
         """Where text goes that says nothing else."""
 
+    @property
+    def width(self) -> int | None:
+        """Columns to fold at; None where nobody counts them."""
+
     async def switch(self, to: Address) -> None:
         """Make another conversation the current one."""
 
@@ -52,6 +63,12 @@ class Window(Protocol):
 
     async def show(self, lines: list[Line]) -> None:
         """Print."""
+
+    def lines(self, message: Message) -> list[Line]:
+        """A message as it is printed."""
+
+    def name(self, conversation: str) -> str:
+        """What a conversation is called."""
 
     def newest(self, conversation: str, own: bool) -> int:
         """The seq of the newest message shown of a conversation, or of one's own there; 0 if there is none."""
@@ -69,24 +86,48 @@ class Window(Protocol):
         """Leave when what is being done is done."""
 
 
+class Searching:
+    """The search whose next page can be asked for."""
+
+    def __init__(self) -> None:
+        self.last: Search | None = None
+
+
 class Context:
-    """What an action gets. `answering`: nothing is sent, text is answered here (`:ai`)."""
+    """What an action gets. `answers`: who answers what is typed, which is sent to nobody then (`:ai`)."""
 
     def __init__(self, me: Client, route: str, window: Window, settings: Settings) -> None:
         self.me = me
         self.route = route
         self.window = window
         self.settings = settings
-        self.answering = False
+        self.answers: Answers | None = None
+        self.searching = Searching()
+        self._pinned: Address | None = None
+
+    def pinned(self) -> "Context":
+        """The same, with the conversation that is the current one now, wherever one goes meanwhile."""
+        pinned = copy.copy(self)
+        pinned._pinned = self.current
+        return pinned
+
+    @property
+    def answering(self) -> bool:
+        return self.answers is not None
+
+    def check_sending(self) -> None:
+        """Raises `Wrong` while nothing is to be sent."""
+        if self.answers is not None:
+            raise Wrong(f"not sent: you are talking to the {self.answers.name}, :qai ends that")
 
     @property
     def current(self) -> Address:
-        return self.window.current
+        return self._pinned or self.window.current
 
     @property
     def conversation(self) -> str:
         """The current conversation's id (or the name of a user one could not ask for yet)."""
-        return self.window.current.to
+        return self.current.to
 
     # -- printing ----------------------------------------------------------------------------------------
 
@@ -111,9 +152,6 @@ class Context:
         """
         await self.window.switch(await self._placed(await self.to(which)))
 
-    async def retry(self) -> None:
-        await self.window.retry()
-
     def quit(self) -> None:
         self.window.quit()
 
@@ -134,11 +172,11 @@ class Context:
         if which.startswith("@") and len(which) > 1:
             return self._user(which[1:])
         if which.startswith("#") and len(which) > 1:
-            return self._group(which[1:])
+            return self._at(self.group(which[1:]))
         if ids.direct_users(which) is not None:
             return Address(which, which)
         try:
-            group = self._group(which)
+            group = self._at(self.group(which))
         except Wrong:
             return self._user(which)
         if group.to == which or await self._is_free(which):
@@ -151,11 +189,19 @@ class Context:
             return Address(ids.direct(self.me.user_id, int(name)), name)
         return Address(name, name)
 
-    def _group(self, name: str) -> Address:
+    def group(self, name: str) -> Group:
+        """A group one is in, by its name or id.
+
+        Raises:
+            Wrong: there is none.
+        """
         try:
-            group = self.me.group(name)
+            return self.me.group(name)
         except Refused:
             raise Wrong(f"you are in no group {name}") from None
+
+    @staticmethod
+    def _at(group: Group) -> Address:
         return Address(group.id, group.name)
 
     async def _is_free(self, name: str) -> bool:

@@ -2,7 +2,8 @@
 
 At a prompt a command that asks the cluster waits for its answer beside the others, a few at a time, so that one can go
 on typing; what says where text goes (`at_once`) is done before the next line is looked at. In a pipe everything is
-done in its turn, and after a `/to` that failed text goes nowhere: it was meant for somebody else.
+done in its turn, and after a `/to` that failed nothing is sent until another one succeeds: it was meant for somebody
+else.
 """
 
 import trio
@@ -43,33 +44,36 @@ class Dispatch:
             await self._complain("not done: earlier commands still wait for their answers")
         else:
             self._waiting += 1
-            self._nursery.start_soon(self._beside, call)
+            self._nursery.start_soon(self._beside, call, self._context.pinned())
 
     async def _in_turn(self, call: Call) -> None:
-        if self._lost and call.command.run is messages.say:
-            await self._complain(f"not sent: {self._lost}")
+        command = call.command
+        if self._lost and (command.sends or command is commands.TEXT) and command is not commands.PRIVATE:
+            await self._complain(f"not done: {self._lost}")
             return
-        done = await self._run(call)
-        if call.command.run is messages.to and len(call.values) == 1:
-            self._lost = "" if done or self._interactive else f"you did not get to {call.values[0]}"
+        done = await self._run(call, self._context)
+        if call.command.run is messages.to and len(call.values) == 1 and not self._interactive:
+            self._lost = "" if done else f"you did not get to {call.values[0]}"
 
-    async def _beside(self, call: Call) -> None:
+    async def _beside(self, call: Call, context: Context) -> None:
         try:
-            await self._run(call)
+            await self._run(call, context)
         finally:
             self._waiting -= 1
 
-    async def _run(self, call: Call) -> bool:
+    async def _run(self, call: Call, context: Context) -> bool:
         """Whether it was done; if not, one line has said why."""
         try:
+            if call.command.sends:
+                context.check_sending()
             with trio.fail_after(call.command.patience_s):
-                await call.command.run(self._context, *call.values)
+                await call.command.run(context, *call.values)
         except Wrong as wrong:
             await self._complain(wrong.hint)
         except CimError as error:
             await self._complain(str(error))
         except trio.TooSlowError:
-            await self._complain(f"no answer to {call.command.names[0]}")
+            await self._complain(f"no answer to {call.command.names[0]} within {call.command.patience_s:.0f} s")
         else:
             return True
         return False

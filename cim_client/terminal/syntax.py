@@ -63,6 +63,7 @@ class Command(NamedTuple):
     """A row of the registry.
 
     `names`: the first is the one shown; `:name` and `/name` are the same. A name may be two words (`/group create`).
+    `sends`: others would see it, so it is not done while one talks to the AI.
     `at_once`: what is typed after it is not looked at before it is done, for it says where that goes.
     `patience_s`: how long it may take.
     """
@@ -73,6 +74,7 @@ class Command(NamedTuple):
     section: str
     run: Run
     read: Read | None = None
+    sends: bool = False
     at_once: bool = False
     patience_s: float = 10.0
 

@@ -66,8 +66,39 @@ def test_a_prefix_need_not_be_a_name() -> None:
     assert canonical_prefix("") == ""
     assert canonical_prefix("1") == "1"
     assert canonical_prefix("LOB") == "lob"
-    with pytest.raises(BadName):
-        canonical_prefix("a b")
+    for prefix in ("a b", "a\0", "x" * 65):
+        with pytest.raises(BadName):
+            canonical_prefix(prefix)
+
+
+@given(
+    st.one_of(
+        st.sampled_from(
+            [
+                "محمد-علي",
+                "l·l",
+                "नेहा",
+                "क्\u200dष",
+                "한국",
+                "ガギ・グ",
+                "张伟",
+                "שלום.א",
+                "ÉVA",
+                "ὈΔΥΣΣΕΎΣ",
+                "ＡＢＣ",
+                "İpek",
+            ]
+        ),
+        st.text(st.characters(categories=("L", "M", "Nd")), min_size=1, max_size=12),
+    )
+)
+def test_whatever_begins_a_name_is_a_prefix_of_it(name: str) -> None:
+    try:
+        stored = canonical(name)
+    except BadName:
+        return
+    for end in range(len(stored) + 1):
+        assert stored.startswith(canonical_prefix(stored[:end]))
 
 
 @pytest.mark.parametrize(

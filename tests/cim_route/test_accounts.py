@@ -101,6 +101,24 @@ def test_users_by_prefix(route: Route) -> None:
         assert users(limit=limit).status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("prefix", "found"),
+    [
+        ("张", ["张三", "张伟"]),
+        ("محمد", ["محمد", "محمد-علي"]),
+        ("محمد-", ["محمد-علي"]),
+        ("ＺＨ", ["zhang"]),
+        ("伟", []),
+    ],
+)
+def test_a_prefix_in_any_script(route: Route, prefix: str, found: list[str]) -> None:
+    header = route.bearer("alice")
+    for name in ("张伟", "张三", "محمد", "محمد-علي", "Zhang"):
+        route.register(name)
+    answer = route.client().get("/v1/users", query_string={"prefix": prefix}, headers=header)
+    assert [user["name"] for user in answer.json["users"]] == found
+
+
 def test_whether_a_name_is_taken(route: Route) -> None:
     route.register("a/b")
     ask = route.client().get

@@ -1,7 +1,9 @@
 """About the program itself."""
 
+from cim_client.terminal import emoji
 from cim_client.terminal.context import Context
 from cim_client.terminal.lines import note
+from cim_client.terminal.syntax import Wrong
 
 
 async def info(context: Context) -> None:
@@ -16,6 +18,14 @@ async def info(context: Context) -> None:
         ("route", context.route),
     ]
     await context.show([note(f"{label:<8} {value}") for label, value in rows])
+
+
+async def emoji_page(context: Context, number: int = 1) -> None:
+    """Five aliases and what they stand for."""
+    page = emoji.page(number)
+    if not page:
+        raise Wrong(f"there are pages 1 to {emoji.pages()}")
+    await context.show([note(f"{alias}  {char}") for alias, char in page])
 
 
 async def leave(context: Context) -> None:

@@ -1,5 +1,6 @@
 """What typed lines mean."""
 
+from inspect import signature
 from typing import Any
 
 import pytest
@@ -11,6 +12,40 @@ from cim_client.terminal.syntax import Command, Wrong
 from tests.cim_client.terminal.window import Commands
 
 TO, SAY, ALL, OLU, INFO, QUIT = (named(name)[0] for name in ("to", "say", "all", "olu", "info", "q!"))
+
+
+LINES = (
+    "text", "bob;;text", "/to bob", "/to bob text", "/say text", "/next", "/retry", ":ai", ":qai", "/reply 17 text",
+    "/react 17 :+1:", "/unreact 17 :+1:", "/edit ^ text", "/recall ^", "/pin 17", "/unpin 17", ":emoji", ":emoji 2",
+    ":olu", ":pu bo", "/who", "/who bob", "/block bob", "/unblock bob", "/mute", "/unmute bob", "/group create ops",
+    "/group create ops bob carol", "/group list", "/group members", "/group members ops", "/group invite bob",
+    "/group invite bob carol in ops", "/group kick bob", "/group ban bob in ops", "/group unban bob",
+    "/group role bob admin", "/group role bob owner in ops", "/group rename night ops", "/group topic what runs",
+    "/group leave", "/group leave ops", "/group dissolve ops", ":q", ":q two words", "/search --server words",
+    "/history", "/history 20", "/history before 2026-01-02 10:00", ":delay text 5", ":delay bob;;two words 5",
+    "/later text in 10m", '/later "text" at 18:00', "/scheduled", "/scheduled list", "/scheduled cancel ab12", ":all",
+    "/help to", ":info", "/set", "/set bell", "/set bell all", "/devices", "/logout", "/logout d1", ":q!",
+)  # fmt: skip
+"""Every command, in every form."""
+
+WORDS = (
+    "bob",
+    "#17",
+    "^",
+    "in",
+    "ops",
+    "at",
+    "18:00",
+    "10m",
+    "5",
+    "before",
+    "--more",
+    "on",
+    "admin",
+    '"a b"',
+    '"',
+    ";;",
+)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +143,8 @@ def test_the_table_is_sound() -> None:
     names = [name[1:] for command in COMMANDS for name in command.names if command not in (TEXT, PRIVATE)]
     assert len(names) == len(set(names))
     for command in COMMANDS:
-        assert any(row.startswith(command.usage) and command.meaning in row for row in listing(COMMANDS))
+        assert any(row.startswith(command.usage) for row in listing(COMMANDS))
+        assert any(row.endswith("  " + command.meaning) for row in listing(COMMANDS))
         optional = [argument.optional for argument in command.arguments]
         assert optional == sorted(optional), f"{command.usage}: what may be left out comes last"
         if command not in (TEXT, PRIVATE):
@@ -121,9 +157,33 @@ def test_help_for_one_command() -> None:
 
 
 async def test_help(commands: Commands) -> None:
-    await ALL.run(commands.context)
-    assert len(commands.printed()) == len(COMMANDS)
-    await ALL.run(commands.context, "quit")
-    assert commands.printed()[0] == "* :q! (also /quit)"
-    with pytest.raises(Wrong):
-        await ALL.run(commands.context, "nope")
+    rows = await commands.run(":all")
+    assert sum(row.startswith("* -- ") for row in rows) == len({command.section for command in COMMANDS})
+    assert len(rows) > len(COMMANDS)
+    assert (await commands.run("/help quit"))[0] == "* :q! (also /quit)"
+    assert len(await commands.run("/help group")) == 2 * sum("/group" in row for row in rows)
+    with pytest.raises(Wrong, match="there is no command nope"):
+        await commands.run("/help nope")
+
+
+def test_values_fit_the_actions() -> None:
+    for line in LINES:
+        call = parse(line)
+        assert call is not None
+        signature(call.command.run).bind(None, *call.values)
+    assert {parse(line).command for line in LINES} == set(COMMANDS)  # type: ignore[union-attr]
+
+
+@given(st.sampled_from(COMMANDS), st.text() | st.lists(st.sampled_from(WORDS)).map(" ".join))
+def test_any_arguments_have_one_meaning_or_one_line(command: Command, arguments: str) -> None:
+    """Whatever is typed behind a command: values its action takes, or one line with the right form."""
+    line = f"{command.names[0]} {arguments}"
+    try:
+        call = parse(line)
+    except Wrong as wrong:
+        hint = wrong.hint
+    else:
+        assert call is not None
+        signature(call.command.run).bind(None, *call.values)
+        hint = ""
+    assert "\n" not in hint

@@ -61,7 +61,7 @@ async def test_in_a_pipe_text_for_somebody_unreachable_goes_to_nobody(
         for line in ("one", "/to nobody", "secret", "bob;;two", "/to lobby", "three"):
             await dispatch.line(line)
     assert [said.text for said in commands.window.said] == ["one", "two", "three"]
-    assert "* not sent: you did not get to nobody" in commands.printed()
+    assert "* not done: you did not get to nobody" in commands.printed()
 
 
 async def test_at_a_prompt_one_stays_where_one_was(commands: Commands, dispatching: Dispatching) -> None:
@@ -89,7 +89,7 @@ async def test_a_few_commands_wait_at_a_time(
         assert commands.printed() == ["* not done: earlier commands still wait for their answers"] * 2
     assert asked == MAX_WAITING
     assert commands.window.said == [Said("lobby", "hello")]
-    assert commands.printed() == ["* no answer to :olu"] * MAX_WAITING
+    assert commands.printed() == ["* no answer to :olu within 10 s"] * MAX_WAITING
 
 
 async def test_in_a_pipe_a_command_waits_for_the_one_before(commands: Commands, dispatching: Dispatching) -> None:

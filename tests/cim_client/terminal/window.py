@@ -3,10 +3,12 @@
 from typing import NamedTuple, cast
 
 from cim_client.client import Client
+from cim_client.terminal.commands import parse
 from cim_client.terminal.context import THE_LOBBY, Address, Context
 from cim_client.terminal.lines import Line, plain
 from cim_client.terminal.settings import Settings
-from tests.cim_client.terminal import double
+from cim_client.types import Message
+from tests.cim_client.terminal import recorder
 
 
 class Said(NamedTuple):
@@ -17,6 +19,7 @@ class Said(NamedTuple):
 
 class Window:
     def __init__(self) -> None:
+        self.width: int | None = None
         self.current = THE_LOBBY
         self.said: list[Said] = []
         self.printed: list[str] = []
@@ -31,6 +34,12 @@ class Window:
 
     async def show(self, lines: list[Line]) -> None:
         self.printed += [plain(line) for line in lines]
+
+    def lines(self, message: Message) -> list[Line]:
+        return [[("", f"{message.seq} {message.sender}: {message.text}")]]
+
+    def name(self, conversation: str) -> str:
+        return {recorder.OPS: "ops", recorder.BOB: "bob"}.get(conversation, conversation)
 
     def newest(self, conversation: str, own: bool) -> int:
         return self.own if own else self.shown
@@ -52,10 +61,17 @@ class Commands:
     """A context on the SDK's double, and what came of the commands run with it."""
 
     def __init__(self) -> None:
-        self.me = double.Client("alice")
+        self.me = recorder.Client("alice")
         self.window = Window()
         self.settings = Settings()
         self.context = Context(cast(Client, self.me), "http://127.0.0.1:1", self.window, self.settings)
+
+    async def run(self, line: str) -> list[str]:
+        """Do what a typed line means; what it printed."""
+        call = parse(line)
+        assert call is not None
+        await call.command.run(self.context, *call.values)
+        return self.printed()
 
     def printed(self) -> list[str]:
         """What was printed since the last call."""

@@ -1,12 +1,13 @@
 """About the program itself."""
 
-from cim_client.terminal.actions import program
+import pytest
+
+from cim_client.terminal.syntax import Wrong
 from tests.cim_client.terminal.window import Commands
 
 
 async def test_info(commands: Commands) -> None:
-    await program.info(commands.context)
-    assert commands.printed() == [
+    assert await commands.run(":info") == [
         "* name     alice",
         "* user id  4294967296",
         "* device   d0",
@@ -16,6 +17,15 @@ async def test_info(commands: Commands) -> None:
     ]
 
 
+async def test_five_emoji_a_page(commands: Commands) -> None:
+    first, second = await commands.run(":emoji"), await commands.run(":emoji 2")
+    assert [len(first), len(second)] == [5, 5]
+    assert all(row.startswith("* :") for row in first + second)
+    assert not set(first) & set(second)
+    with pytest.raises(Wrong, match="there are pages 1 to "):
+        await commands.run(":emoji 100000")
+
+
 async def test_leaving(commands: Commands) -> None:
-    await program.leave(commands.context)
+    await commands.run(":q!")
     assert commands.window.done == ["quit"]

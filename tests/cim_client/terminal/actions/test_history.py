@@ -1,0 +1,75 @@
+"""Reading back, and searching in the cluster."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from cim_client.terminal.actions.history import PAGE, Hit, hit_line
+from cim_client.terminal.lines import cells, plain
+from cim_client.terminal.syntax import Wrong
+from cim_client.types import Gap
+from cim_common.wire.codes import Code
+from tests.cim_client.terminal.recorder import BOB, OPS, listed, message
+from tests.cim_client.terminal.window import Commands
+
+
+async def test_the_last_messages_the_oldest_first(commands: Commands) -> None:
+    commands.me.written = [message(f"text {seq}", seq, minute=seq) for seq in range(1, 31)]
+    assert await commands.run("/history 2") == ["29 bob: text 29", "30 bob: text 30"]
+    assert len(await commands.run("/history")) == 20
+    assert await commands.run("/history 2 before #7") == ["5 bob: text 5", "6 bob: text 6"]
+    assert await commands.run("/history 1 before 7") == ["6 bob: text 6"]
+    commands.window.shown = 30
+    assert await commands.run("/history 1 before ^") == ["29 bob: text 29"]
+    day = datetime(2026, 1, 2, 10, 9, tzinfo=UTC).astimezone()
+    assert await commands.run(f"/history 1 before {day:%Y-%m-%d %H:%M}") == ["8 bob: text 8"]
+    assert await commands.run("/history 1 before 2020-01-01") == ["* there is nothing before that"]
+    assert await commands.run("/history 1 before 2099-01-01") == ["30 bob: text 30"]
+
+
+async def test_what_cannot_be_had_is_said(commands: Commands) -> None:
+    commands.me.written = [message("text", 12)]
+    commands.me.gaps = [Gap(1, 11, Code.EXPIRED)]
+    assert await commands.run("/history") == [f"* #1 to #11: {Code.EXPIRED.sentence}", "12 bob: text"]
+
+
+async def test_searching_everywhere_newest_first(commands: Commands) -> None:
+    commands.me.listed = [listed(conversation, "") for conversation in ("lobby", OPS, BOB)]
+    commands.me.written = [
+        message("我们明天见面", 1, minute=1),
+        message("no hit", 2, minute=2),
+        message("明天", 1, OPS, "carol", minute=3),
+        message("Disk FULL", 3, BOB, minute=4),
+    ]
+    rows = await commands.run(":q 明天")
+    assert [row.split(" ", 3)[3] for row in rows] == ["ops carol: 明天", "lobby bob: 我们明天见面"]
+    (row,) = await commands.run("/search disk full")
+    assert row.startswith("#3 ")
+    assert row.endswith(" bob bob: Disk FULL")
+    assert await commands.run("/search --here disk full") == ["* nothing was found with disk full"]
+
+
+async def test_page_by_page(commands: Commands) -> None:
+    with pytest.raises(Wrong, match="usage: :q WORDS"):
+        await commands.run(":q")
+    commands.me.listed = [listed("lobby", "lobby")]
+    commands.me.written = [message(f"hit {seq}", seq, minute=seq) for seq in range(1, 24)]
+    pages = [await commands.run(line) for line in (":q hit", ":q", "/search --more", ":q")]
+    assert [len(page) for page in pages] == [PAGE + 1, PAGE + 1, 3, 1]
+    assert pages[0][0].startswith("#23 ")
+    assert pages[0][-1] == "* 13 more; :q shows the next 10"
+    assert pages[1][-1] == "* 3 more; :q shows the next 3"
+    assert pages[3] == ["* nothing more was found"]
+
+
+@pytest.mark.parametrize("width", [40, 80, None])
+@pytest.mark.parametrize("text", ["needle", "x" * 500 + "needle" + "y" * 500, "张" * 90 + " needle\x1b[2J\n needle"])
+def test_the_hit_is_to_be_seen_in_one_row(width: int | None, text: str) -> None:
+    start = text.index("needle")
+    line = hit_line(Hit(message(text, 17), ((start, start + 6),)), "ops", width)
+    assert ("match", "needle") in line
+    row = plain(line)
+    assert "\n" not in row
+    assert "\x1b" not in row
+    if width is not None:
+        assert cells(row) <= max(width, 60)
