@@ -106,7 +106,10 @@ class Terminal:
         )  # fmt: skip
 
     def type(self, text: str) -> None:
-        os.write(self._master, text.encode())
+        self.type_bytes(text.encode())
+
+    def type_bytes(self, data: bytes) -> None:
+        os.write(self._master, data)
 
     def resize(self, columns: int, rows: int) -> None:
         """The program is told with SIGWINCH, by the kernel."""

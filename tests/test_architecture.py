@@ -43,6 +43,7 @@ COVERED_ELSEWHERE = {
     "cim_client/link.py": "tests/system/test_sdk.py, test_promise.py",
     "cim_client/route_api.py": "tests/system/test_sdk.py",
     "cim_client/streams.py": "tests/system/test_sdk.py",
+    "cim_client/terminal/modes.py": "terminal/test_prompt.py, test_printing.py",
     "cim_client/terminal/options.py": "only types",
     "cim_client/types.py": "only types",
     "cim_client/views.py": "tests/cim_client/test_inbox.py, test_inbox_model.py",

@@ -2,53 +2,56 @@
 
 prompt_toolkit is asyncio's; trio owns our main thread (signals need it). So the prompt is one Application for the whole
 session, with an event loop of its own in a thread, and both sides talk through `call_soon_threadsafe` and
-`trio.from_thread`. What is drawn is handed over as immutable values: the thread never looks into trio's objects.
+`trio.from_thread`. What is drawn is handed over as immutable values: the thread never looks into trio's objects. Trio's
+thread never waits for the prompt's; the prompt's may wait for a turn of trio's, which keeps what is typed in order.
 
 Why not `patch_stdout`: it prints through `run_in_terminal`, which puts the terminal into cooked mode for that moment.
 What is typed just then is echoed into the scrollback, and a Ctrl-C just then is a signal. Here the prompt is erased,
-lines are written and the prompt is drawn again, all in raw mode; whatever else the process prints takes the same way
-(`_Stray`). No cursor position is requested either, so that the terminal never answers into our input or, later, the
-shell's.
+lines are written and the prompt is drawn again, all in raw mode and in one write (printing.py); whatever else the
+process prints takes the same way (`Stray`). No cursor position is requested either, so that the terminal never answers
+into our input or, later, the shell's.
 
 Leaving means `Application.exit`, else the terminal stays raw; the settings found at the start are restored besides.
 """
 
 import asyncio
 import contextlib
-import io
 import os
 import signal
 import sys
-import termios
 import threading
-from collections.abc import AsyncIterator, Iterator
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any, NamedTuple, TypeVar
 
 import trio
 from prompt_toolkit.application import Application
-from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.data_structures import Size
-from prompt_toolkit.filters import Condition
-from prompt_toolkit.formatted_text import FormattedText
-from prompt_toolkit.input import create_input
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.layout import BufferControl, Dimension, FormattedTextControl, HSplit, Layout, Window
-from prompt_toolkit.layout.processors import BeforeInput
-from prompt_toolkit.output.vt100 import Vt100_Output
-from prompt_toolkit.renderer import print_formatted_text
+from prompt_toolkit.application.run_in_terminal import in_terminal
+from prompt_toolkit.filters import Condition, Filter, has_focus
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.key_binding import KeyPressEvent
+from prompt_toolkit.layout import FormattedTextControl, HSplit, Layout, Window
 from prompt_toolkit.styles import Style
 
+from cim_client.terminal import keys
+from cim_client.terminal.completion import Offers, Place
+from cim_client.terminal.console import NEXT_UNREAD
+from cim_client.terminal.drafts import Drafts
+from cim_client.terminal.entry import Entry
+from cim_client.terminal.external import Editor, NotEdited
+from cim_client.terminal.keyboard import Keyboard
 from cim_client.terminal.lines import Line, note
+from cim_client.terminal.modes import resizes_told, settings_kept
+from cim_client.terminal.picker import Picker
+from cim_client.terminal.printing import Around, Printer, Stray, Surface, size, styled
 
-MAX_UNPRINTED_LINES = 1_000
-"""Lines handed over and not yet on the screen; `show` waits above that, and with it whoever reads messages."""
+_T = TypeVar("_T")
 
 MAX_TYPED_LINES = 100
-"""Lines typed (or pasted) that are not yet taken; above that Enter rings the bell and the text stays."""
+"""Lines typed that are not yet taken; above that the keyboard is not read, what is typed waits in the terminal."""
 
 _CLOSE_TIMEOUT_S = 2.0
-_RESIZE_POLL_S = 0.25
-_INPUT_ROWS = Dimension(min=1, max=6)
+_ESCAPE_S = 0.1
+"""A lone Escape is one if nothing follows so long; over a slow line the rest of an arrow key may come late."""
 
 _STYLE = Style.from_dict(
     {
@@ -63,31 +66,37 @@ _STYLE = Style.from_dict(
         "note": "ansibrightblack",
         "note.failed": "ansired",
         "toolbar": "reverse",
+        "chosen": "bold reverse",
+        "toolbar chosen": "bold noreverse",
     }
 )
 
 
-class _Around(NamedTuple):
-    """What stands around the input line."""
+class _Typed(NamedTuple):
+    """A line, or the command a key stands for: then with what was half typed as it was pressed."""
 
-    pending: tuple[Line, ...] = ()
-    toolbar: str = ""
+    line: str
+    left: str | None = None
 
 
 class PromptConsole:
     """A `Console` on the controlling terminal. Made and closed by `open_prompt`."""
 
-    def __init__(self, token: trio.lowlevel.TrioToken) -> None:
+    def __init__(self, token: trio.lowlevel.TrioToken, remembered: Iterable[str]) -> None:
         self._token = token
-        self._typed_in, self._typed_out = trio.open_memory_channel[str](MAX_TYPED_LINES)
-        self._around = _Around()
-        self._unprinted: list[Line] = []
-        self._lock = threading.Lock()
-        self._printed = trio.Event()
+        self._typed_in, self._typed_out = trio.open_memory_channel[_Typed](MAX_TYPED_LINES)
+        self._wanted_in, self._wanted_out = trio.open_memory_channel[str](1)
+        self._full = False
+        self._drafts = Drafts()
         self._ready = trio.Event()
         self._finished = trio.Event()
         self._crash: BaseException | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._printer = Printer(token)
+        self._editor = Editor(token)
+        self._keyboard = Keyboard(sys.stdin)
+        self._entry = Entry(remembered, self._want, self._label)
+        self._picker = Picker()
+        self._surface = Surface(sys.stdout, size, term=os.environ.get("TERM"), enable_bell=True, enable_cpr=False)
         self._app: Application[None] = self._application()
         self._thread = threading.Thread(target=self._run, name="cim-prompt", daemon=True)
 
@@ -95,26 +104,47 @@ class PromptConsole:
 
     @property
     def width(self) -> int | None:
-        return self._app.output.get_size().columns
+        return size().columns
+
+    @property
+    def text(self) -> str:
+        return self._drafts.half_typed(self._entry.text)
 
     async def lines(self) -> AsyncIterator[str]:
-        async for line in self._typed_out:
+        async for line, left in self._typed_out:
+            if self._full:
+                self._full = False
+                self._printer.in_loop(self._enter)
+            self._drafts.begin(by_key=left is not None)
             yield line
+            if self._drafts.end():
+                self._printer.in_loop(self._fetch_draft)
         if self._crash is not None:
             raise self._crash
 
-    async def show(self, lines: list[Line]) -> None:
-        while len(self._unprinted) >= MAX_UNPRINTED_LINES and not self._finished.is_set():
-            self._printed = trio.Event()
-            if len(self._unprinted) >= MAX_UNPRINTED_LINES:
-                await self._printed.wait()
-        self._queue(lines)
+    def switched(self, draft: str) -> str:
+        left = self._drafts.switched(draft)
+        self._printer.in_loop(self._fetch_draft)
+        return left
 
-    def status(self, pending: list[Line], toolbar: str) -> None:
-        around = _Around(tuple(pending), toolbar)
-        if around != self._around:
-            self._around = around
-            self._app.invalidate()
+    async def show(self, lines: list[Line]) -> None:
+        await self._printer.show(lines)
+
+    def status(self, pending: list[Line], toolbar: str, label: str = "") -> None:
+        self._printer.surround(Around(tuple(pending), toolbar, label))
+
+    def offer(self, offers: Offers) -> None:
+        self._printer.in_loop(self._offered, offers)
+
+    async def wanted(self) -> AsyncIterator[str]:
+        async for prefix in self._wanted_out:
+            yield prefix
+
+    def bell(self) -> None:
+        self._printer.in_loop(self._ring)
+
+    def resized(self) -> None:
+        self._printer.in_loop(self._resized)
 
     async def start(self) -> None:
         self._thread.start()
@@ -122,51 +152,37 @@ class PromptConsole:
 
     async def aclose(self) -> None:
         """Leave the Application and wait until the terminal is as it was."""
-        self._in_loop(self._exit)
+        self._printer.in_loop(self._exit)
         with trio.move_on_after(_CLOSE_TIMEOUT_S, shield=True):
             await self._finished.wait()
-
-    # either side
-
-    def _queue(self, lines: list[Line]) -> None:
-        with self._lock:
-            first = not self._unprinted
-            self._unprinted += lines
-        if first and lines:
-            self._in_loop(self._print)
-
-    def _in_loop(self, do: Any) -> None:
-        loop = self._loop
-        if loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended: nothing is drawn any more
-                loop.call_soon_threadsafe(do)
 
     # the prompt's thread
 
     def _run(self) -> None:
         try:
-            with contextlib.redirect_stdout(_Stray(self)), contextlib.redirect_stderr(_Stray(self)):
+            with contextlib.redirect_stdout(Stray(self._printer)), contextlib.redirect_stderr(Stray(self._printer)):
                 self._app.run(pre_run=self._begin, set_exception_handler=False, handle_sigint=False)
         except (EOFError, OSError):
             pass  # the terminal has gone away, which ends the input like Ctrl-D
         except BaseException as error:
             self._crash = error
         finally:
-            self._loop = None
+            self._printer.stop()
             with contextlib.suppress(trio.RunFinishedError):
                 self._token.run_sync_soon(self._end)
 
     def _begin(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._loop.set_exception_handler(self._failed)
+        asyncio.get_running_loop().set_exception_handler(self._failed)
+        self._printer.start(self._app)
         self._token.run_sync_soon(self._ready.set)
-        self._loop.call_soon(self._print)
 
     def _end(self) -> None:
+        """In trio's thread."""
         self._ready.set()
         self._finished.set()
-        self._printed.set()
+        self._printer.close()
         self._typed_in.close()
+        self._wanted_in.close()
 
     def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """An error in a callback would otherwise be logged and the prompt hang."""
@@ -174,120 +190,191 @@ class PromptConsole:
         self._exit()
 
     def _exit(self) -> None:
+        self._editor.end()
+        self._keyboard.release()
+        self._printer.drain()
         if self._app.is_running and not self._app.is_done:
             self._app.exit()
 
-    def _print(self) -> None:
-        with self._lock:
-            lines, self._unprinted = self._unprinted, []
-        if not lines:
-            return
-        self._app.renderer.erase()
-        fragments = [(f"class:{style}" if style else "", text) for line in lines for style, text in [*line, ("", "\n")]]
-        print_formatted_text(self._app.output, FormattedText(fragments), _STYLE)
-        self._app.invalidate()
-        self._token.run_sync_soon(lambda: self._printed.set())
-
-    def _accept(self, buffer: Buffer) -> bool:
-        """Enter: True keeps the text in the input line."""
+    def _in_trio(self, do: Callable[..., _T], *arguments: Any) -> _T | None:
+        """What it answers; None as well if trio's thread is leaving."""
         try:
-            trio.from_thread.run_sync(self._typed_in.send_nowait, buffer.text, trio_token=self._token)
+            return trio.from_thread.run_sync(do, *arguments, trio_token=self._token)
+        except trio.RunFinishedError:
+            return None
+
+    def _take(self, typed: _Typed) -> bool | None:
+        """In trio's thread: whether there was room for the line; None: nobody takes lines any more."""
+        try:
+            self._typed_in.send_nowait(typed)
         except trio.WouldBlock:
-            self._app.output.bell()
-            return True
-        except (trio.ClosedResourceError, trio.BrokenResourceError, trio.RunFinishedError):
-            return True
-        return False
+            self._full = typed.left is None
+            return False
+        except (trio.ClosedResourceError, trio.BrokenResourceError):
+            return None
+        if typed.left is not None:
+            self._drafts.leave(typed.left)
+        self._entry.text = ""  # the prompt's thread waits for us: nobody is to see a line both typed and half typed
+        return True
+
+    def _enter(self) -> None:
+        """A line that is not taken stays, and nothing is read behind it, until there is room."""
+        taken = self._in_trio(self._take, _Typed(self._entry.text))
+        if taken:
+            self._entry.take(remember=True)
+            self._keyboard.release()
+        elif taken is False:
+            self._keyboard.hold()
+
+    def _go(self, command: str) -> None:
+        """To another conversation, in its turn; what is half typed stays behind there."""
+        text = self._entry.take()
+        if not self._in_trio(self._take, _Typed(command, text)):
+            self._entry.put(text)
+            self._ring()
+
+    def _fetch_draft(self) -> None:
+        self._entry.prepend(self._drafts.fetch())
+
+    def _offered(self, offers: Offers) -> None:
+        self._entry.offers = offers
+        self._app.invalidate()
+
+    def _want(self, prefix: str) -> None:
+        with contextlib.suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(self._ask_for, prefix)
+
+    def _ask_for(self, prefix: str) -> None:
+        """In trio's thread; while an earlier question waits this one is left out, the next key asks again."""
+        with contextlib.suppress(trio.WouldBlock, trio.ClosedResourceError, trio.BrokenResourceError):
+            self._wanted_in.send_nowait(prefix)
+
+    def _resized(self) -> None:
+        self._app.renderer.erase(leave_alternate_screen=False)
+        self._app.invalidate()
+
+    def _ring(self) -> None:
+        self._surface.bell()
+        self._surface.flush()
+
+    def _begin_to_edit(self) -> None:
+        self._app.create_background_task(self._edit())
+
+    async def _edit(self) -> None:
+        """What comes meanwhile waits; what was typed meanwhile went to the editor."""
+        text = self._entry.text
+        self._printer.pause()
+        try:
+            async with in_terminal():
+                edited = await asyncio.get_running_loop().run_in_executor(None, self._editor.run, text)
+            draft = self._entry.text.removesuffix(text)  # a `/to` typed before led elsewhere only now
+            self._entry.put(draft + edited)
+        except NotEdited as reason:
+            self._printer.queue([note(str(reason), "note.failed")])
+        finally:
+            self._printer.resume()
+
+    # what is drawn
 
     def _application(self) -> Application[None]:
-        buffer = Buffer(multiline=False, accept_handler=self._accept)
-        pending = Window(
-            FormattedTextControl(self._pending_text), height=lambda: Dimension.exact(len(self._around.pending))
-        )
-        entry = Window(
-            BufferControl(buffer, input_processors=[BeforeInput("> ")]),
-            height=_INPUT_ROWS,
-            wrap_lines=True,
-            dont_extend_height=True,
-        )
-        toolbar = Window(FormattedTextControl(lambda: self._around.toolbar), height=1, style="class:toolbar")
-        return Application(
-            layout=Layout(HSplit([pending, entry, toolbar]), focused_element=entry),
-            key_bindings=self._keys(buffer),
+        pending = Window(FormattedTextControl(self._pending), height=lambda: len(self._printer.around.pending))
+        bar = Window(FormattedTextControl(self._bar), height=1, style="class:toolbar")
+        app: Application[None] = Application(
+            layout=Layout(HSplit([pending, self._picker.container, self._entry.container, bar])),
+            key_bindings=keys.bindings(self._actions(), self._places()),
             style=_STYLE,
             erase_when_done=True,
-            input=create_input(sys.stdin),
-            output=Vt100_Output(
-                sys.stdout, _terminal_size, term=os.environ.get("TERM"), enable_bell=True, enable_cpr=False
-            ),
-            terminal_size_polling_interval=_RESIZE_POLL_S,
+            input=self._keyboard,
+            output=self._surface,
         )
+        app.layout.focus(self._entry.focus)
+        app.ttimeoutlen = _ESCAPE_S
+        app.after_render += lambda _: self._surface.release()
+        return app
 
-    def _pending_text(self) -> FormattedText:
-        rows = self._around.pending
-        return FormattedText([(f"class:{s}" if s else "", text) for row in rows for s, text in [*row, ("", "\n")]][:-1])
+    def _pending(self) -> StyleAndTextTuples:
+        rows = self._printer.around.pending
+        return styled([*row, ("", "\n")] for row in rows)[:-1]
 
-    def _keys(self, buffer: Buffer) -> KeyBindings:
-        keys = KeyBindings()
-        empty = Condition(lambda: not buffer.text)
+    def _bar(self) -> StyleAndTextTuples:
+        return self._entry.bar(size().columns) or [("", self._printer.around.toolbar)]
 
-        @keys.add("c-c")
-        def _clear(event: KeyPressEvent) -> None:
-            if not buffer.text:
-                self._queue([note("Ctrl-D or :q! quits")])
-            buffer.reset()
+    def _label(self) -> str:
+        return self._printer.around.label + "> "
 
-        @keys.add("c-d", filter=empty)
-        def _finish(event: KeyPressEvent) -> None:
-            with contextlib.suppress(trio.RunFinishedError):
-                self._token.run_sync_soon(self._typed_in.close)
+    # keys
 
-        @keys.add("c-z")
-        def _suspend(event: KeyPressEvent) -> None:
-            """To the shell and back. Sent by the main thread, which takes it: so we stop before `kill` returns."""
-            self._app.renderer.erase()
-            with self._app.input.cooked_mode(), contextlib.suppress(trio.RunFinishedError):
-                trio.from_thread.run_sync(os.kill, 0, signal.SIGTSTP, trio_token=self._token)
-            self._app.invalidate()
+    def _places(self) -> dict[str, Filter]:
+        line = has_focus(self._entry.focus)
+        return {
+            keys.LINE: line,
+            keys.EMPTY: line & Condition(lambda: not self._entry.text),
+            keys.PICKER: self._picker.has_focus,
+        }
 
-        return keys
+    def _actions(self) -> dict[str, Callable[[KeyPressEvent], None]]:
+        """What each action of the table does."""
+        entry, picker = self._entry, self._picker
+        return {
+            "enter": lambda event: self._enter(),
+            "line_break": lambda event: entry.insert("\n"),
+            "complete": lambda event: entry.complete(1),
+            "complete_back": lambda event: entry.complete(-1),
+            "restore": lambda event: entry.restore(),
+            "edit": lambda event: self._begin_to_edit(),
+            "pick": lambda event: picker.open(entry.offers.places),
+            "pick_up": lambda event: picker.move(-1),
+            "pick_down": lambda event: picker.move(1),
+            "picked": lambda event: self._picked(),
+            "unpick": lambda event: picker.close(),
+            "next_unread": lambda event: self._go(NEXT_UNREAD),
+            "go": lambda event: self._go_to_number(int(event.key_sequence[-1].key)),
+            "clear": lambda event: self._clear(),
+            "finish": lambda event: self._finish(),
+            "suspend": lambda event: self._suspend(),
+        }
 
+    def _picked(self) -> None:
+        place = self._picker.chosen
+        self._picker.close()
+        if place is not None:
+            self._go_to(place)
 
-class _Stray(io.TextIOBase):
-    """Takes what anything else in the process prints, a warning say, and shows it as notes above the prompt."""
+    def _go_to(self, place: Place) -> None:
+        self._go(f"/to {place.address}")
 
-    def __init__(self, console: PromptConsole) -> None:
-        self._console = console
+    def _go_to_number(self, number: int) -> None:
+        places = self._entry.offers.places
+        if number <= len(places):
+            self._go_to(places[number - 1])
+        else:
+            self._ring()
 
-    def write(self, text: str) -> int:
-        self._console._queue([note(line) for line in text.splitlines() if line.strip()])
-        return len(text)
+    def _clear(self) -> None:
+        if not self._entry.text:
+            self._printer.queue([note("Ctrl-D or :q! quits")])
+        self._entry.put("")
+
+    def _finish(self) -> None:
+        with contextlib.suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(self._typed_in.close)
+
+    def _suspend(self) -> None:
+        """To the shell and back. Sent by the main thread, which takes it: so we stop before `kill` returns."""
+        self._app.renderer.erase()
+        with self._app.input.cooked_mode():
+            self._in_trio(os.kill, 0, signal.SIGTSTP)
+        self._app.invalidate()
 
 
 @contextlib.asynccontextmanager
-async def open_prompt() -> AsyncIterator[PromptConsole]:
-    with _settings_kept():
-        console = PromptConsole(trio.lowlevel.current_trio_token())
+async def open_prompt(remembered: Iterable[str] = ()) -> AsyncIterator[PromptConsole]:
+    """`remembered`: lines typed in earlier runs, the newest first."""
+    with settings_kept():
+        console = PromptConsole(trio.lowlevel.current_trio_token(), remembered)
         await console.start()
-        try:
-            yield console
-        finally:
-            await console.aclose()
-
-
-@contextlib.contextmanager
-def _settings_kept() -> Iterator[None]:
-    before = termios.tcgetattr(0)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(termios.error):  # the terminal may be gone
-            termios.tcsetattr(0, termios.TCSADRAIN, before)
-
-
-def _terminal_size() -> Size:
-    try:
-        columns, rows = os.get_terminal_size(1)
-    except OSError:
-        columns, rows = 0, 0
-    return Size(rows=rows or 24, columns=columns or 80)
+        with resizes_told(console.resized):
+            try:
+                yield console
+            finally:
+                await console.aclose()

@@ -51,6 +51,24 @@ def chat(terminals: Callable[..., Terminal], tmp_path: Path) -> Terminal:
 
 
 @pytest.fixture
+def typists(terminals: Callable[..., Terminal]) -> Callable[..., Terminal]:
+    """Opens prompts without a chat behind them (typist.py)."""
+    program = str(Path(__file__).with_name("typist.py"))
+
+    def open_typist(**env: str) -> Terminal:
+        terminal = terminals([sys.executable, program, "earlier two", "earlier one"], **env)
+        terminal.until("lobby>")
+        return terminal
+
+    return open_typist
+
+
+@pytest.fixture
+def typist(typists: Callable[..., Terminal]) -> Terminal:
+    return typists()
+
+
+@pytest.fixture
 def piped(tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
     """Runs a chat with its stdin and stdout in pipes, and without a terminal."""
 

@@ -1,0 +1,28 @@
+"""What the terminal has to be given back, and told by."""
+
+import contextlib
+import signal
+import termios
+from collections.abc import Callable, Iterator
+
+
+@contextlib.contextmanager
+def settings_kept() -> Iterator[None]:
+    """Whatever happens, the terminal's settings are afterwards what they were."""
+    before = termios.tcgetattr(0)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(termios.error):  # the terminal may be gone
+            termios.tcsetattr(0, termios.TCSADRAIN, before)
+
+
+@contextlib.contextmanager
+def resizes_told(tell: Callable[[], None]) -> Iterator[None]:
+    """In the main thread only. prompt_toolkit has no such signal elsewhere, and its polling misses what happens before
+    it has looked for the first time."""
+    before = signal.signal(signal.SIGWINCH, lambda *_: tell())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGWINCH, before)
