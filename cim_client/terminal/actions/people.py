@@ -81,7 +81,7 @@ async def _mute(context: Context, which: str, on: bool) -> None:
     address = await context.to(which) if which else context.current
     await context.me.mute(address.to, on)
     name = shown_name(address.name)
-    await context.note(f"{name} is muted: its messages come all the same" if on else f"{name} is not muted any more")
+    await context.note(f"{name} is muted: it does not disturb" if on else f"{name} is not muted any more")
 
 
 def listed(names: Iterable[str]) -> str:
