@@ -15,6 +15,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Literal
 
 from cim_client import client as _client
 from cim_client import groups as _groups
@@ -393,6 +394,7 @@ def connect(
     data_dir: str | os.PathLike[str] | None = None,
     timeout_s: float = 30.0,
     wait: bool = True,
+    on_store_failure: Literal["raise", "memory"] = "raise",
 ) -> Iterator[Client]:
     """Log in and connect; the client ends with the block.
 
@@ -404,6 +406,10 @@ def connect(
     "connecting", and what is posted is sent when there is a connection. Should route refuse the login, the client ends:
     the event "connection" has the state "closed", and `client.error` says why. An account has to exist for that:
     `register` waits.
+
+    With `on_store_failure="memory"` a data folder that cannot be used, be it from the beginning or from some moment on
+    (a full disk, a damaged file), ends nothing: the client goes on in memory, and the event "notice" with the state
+    "storage" says so once.
 
     Raises:
         Refused: wrong password, name taken or unusable, and the like.
@@ -421,6 +427,7 @@ def connect(
             data_dir=data_dir,
             timeout_s=timeout_s,
             wait=wait,
+            on_store_failure=on_store_failure,
         )
     ) as (inner, calls):
         yield Client(calls, inner)

@@ -13,6 +13,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from typing import Literal
 
 import trio
 
@@ -22,7 +23,8 @@ from cim_client.core import Core
 from cim_client.errors import CimError, Refused, Unavailable
 from cim_client.groups import Group, chunks
 from cim_client.route_api import RouteApi
-from cim_client.store import open_store
+from cim_client.store import LocalStore, open_store
+from cim_client.store_failing import FallibleStore, open_or_memory
 from cim_client.streams import History, Stream
 from cim_client.types import Conversation, Device, Event, Member, Message, Presence, Receipt, Scheduled, Waiting
 from cim_common import ids
@@ -363,6 +365,7 @@ async def connect(
     data_dir: str | os.PathLike[str] | None = None,
     timeout_s: float = 30.0,
     wait: bool = True,
+    on_store_failure: Literal["raise", "memory"] = "raise",
 ) -> AsyncIterator[Client]:
     """Log in and connect; the client ends with the block.
 
@@ -375,6 +378,10 @@ async def connect(
     the event "connection" has the state "closed", and `client.error` says why. An account has to exist for that:
     `register` waits.
 
+    With `on_store_failure="memory"` a data folder that cannot be used, be it from the beginning or from some moment on
+    (a full disk, a damaged file), ends nothing: the client goes on in memory, and the event "notice" with the state
+    "storage" says so once.
+
     Raises:
         Refused: wrong password, name taken or unusable, and the like.
         Unavailable: no route or no server within `timeout_s`.
@@ -386,10 +393,13 @@ async def connect(
     if register and password is not None:
         await _register(api, name, password, timeout_s)
     try:
-        store = open_store(data_dir, api.url, name)
+        open_it = open_or_memory if data_dir is not None and on_store_failure == "memory" else open_store
+        store: LocalStore = open_it(data_dir, api.url, name)
     except (OSError, ValueError) as error:
         raise CimError(Code.BAD_REQUEST, str(error)) from error
     core = Core(api, store, name, password, token)
+    if isinstance(store, FallibleStore):
+        store.listen(core.store_failed)
     failure: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:

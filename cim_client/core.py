@@ -36,7 +36,7 @@ class Core:
         self.store = store
         self._asked_name = name
         self._password = password
-        self.link = Link(self, store.ephemeral)
+        self.link = Link(self)
         self.requests = Requests(self.link.wake)
         self.names = Names(self.requests)
         self.events = Events()
@@ -109,7 +109,7 @@ class Core:
         self.state = "closed"
         self.requests.end(reason)
         self.receiving.end()
-        self.sending.end(Settled(int(reason.code), 0, str(reason), ended=True))
+        self.sending.end(Settled(int(reason.code), 0, str(reason), left=True))
         self.events.add(Event("connection", "closed", code=int(reason.code), text=str(reason)))
         self.events.end()
         self.receiving.ready.set()
@@ -125,6 +125,14 @@ class Core:
     @property
     def returning(self) -> bool:
         return self.store.returning
+
+    @property
+    def ephemeral(self) -> bool:
+        return self.store.ephemeral
+
+    def store_failed(self, sentence: str) -> None:
+        """Nothing is kept any more; told once."""
+        self.events.add(Event("notice", "storage", text=sentence))
 
     async def find_place(self, avoid: list[str]) -> Place:
         """Log in at route: with the token as long as it is good, with the password otherwise."""
@@ -159,7 +167,7 @@ class Core:
         """The cluster does not know the device any more: go on as another."""
         self.sending.device_forgotten()
 
-    def _left_device(self, reason: Code) -> None:
+    def _left_device(self, reason: int) -> None:
         self.events.add(Event("connection", "new device", code=reason))
         self.link.reconnect()
 

@@ -37,6 +37,10 @@ class Handler(Protocol):
     def returning(self) -> bool:
         """Whether the device has logged in before."""
 
+    @property
+    def ephemeral(self) -> bool:
+        """Whether it ends with the program. A device may become another, of the other kind."""
+
     async def find_place(self, avoid: list[str]) -> Place: ...
     def connected(self, welcome: LoginOk) -> None: ...
     def received(self, message: Any) -> None: ...
@@ -63,9 +67,8 @@ class _Stream(NamedTuple):
 class Link:
     """Keeps one connection at a time. `run` returns or raises only when there is to be no other."""
 
-    def __init__(self, handler: Handler, ephemeral: bool) -> None:
+    def __init__(self, handler: Handler) -> None:
         self._handler = handler
-        self._ephemeral = ephemeral
         self._work = trio.Event()
         self._out: list[bytes] = []
         self._current: _Stream | None = None
@@ -150,7 +153,8 @@ class Link:
     async def _log_in(self, stream: trio.SocketStream, connection: Connection, place: Place) -> LoginOk:
         with trio.move_on_after(LOGIN_TIMEOUT_S):
             try:
-                login = Login(place.connect_token, place.device, 2, CLIENT, self._ephemeral, self._handler.returning)
+                handler = self._handler
+                login = Login(place.connect_token, place.device, 2, CLIENT, handler.ephemeral, handler.returning)
                 await stream.send_all(connection.send(login))
                 while True:
                     event = connection.next_event()

@@ -30,20 +30,21 @@ OUT_OF_ORDER_S = 0.05
 
 
 class Settled(NamedTuple):
-    """How a message ended: `code` 0 is stored. `ended`: it is the client that ended; of the message nothing is said."""
+    """How a message ended: `code` 0 is stored. `left`: it was let go, and of it nothing is said."""
 
     code: int
     seq: int
     message: str = ""
-    ended: bool = False
+    left: bool = False
 
 
 class Outgoing:
     """One message until it is settled; `done` is called once.
 
     `body` is the frame without conversation and numbers. `id` is the public id the program knows it by, "" until it
-    needs one. `tries`: how often this process has sent it under its number; `unknown`: it may have been tried before,
-    by this process or an earlier one, and nobody said that it was not stored.
+    needs one. `saved`: whether it stands in the data folder (`Kept`). `tries`: how often this process has sent it under
+    its number; `unknown`: it may have been tried before, by this process or an earlier one, and nobody said that it was
+    not stored.
     """
 
     __slots__ = ("body", "conversation", "deadline", "done", "id", "n", "saved", "sent", "to", "tries", "unknown")
@@ -64,7 +65,7 @@ class Outgoing:
         self.conversation = ""
         self.id = ""
         self.sent = False
-        self.saved = False
+        self.saved = 0
         self.tries = 0
         self.unknown = False
 
@@ -214,6 +215,12 @@ class Outbox:
         return [message for message in self._all() if message.deadline is not None and message.deadline <= now]
 
     # -- becoming another device -------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """The device may give no more numbers: what was tried, or stands in a file, goes out under the one it has."""
+        self.finishing = True
+        for message in self._all():
+            message.unknown = message.unknown or bool(message.saved)
 
     def disown(self, n: int) -> None:
         """That number was used by another copy of our data: this message never was stored under it, nor will be."""

@@ -10,7 +10,7 @@ from cim_client.errors import CimError, Closed, OutcomeUnknown, Refused
 from cim_client.inbox import Inbox
 from cim_client.outbox import MAX_QUEUED, Outbox, Outgoing, Settled
 from cim_client.parts import Parts
-from cim_client.store import Saved
+from cim_client.store import Kept, Saved
 from cim_client.types import Event, Receipt, Waiting
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
@@ -24,7 +24,7 @@ SETTLING_PAGE = 200
 class Sending:
     """The outbox of a client and those who wait for it. `leave_device` takes another device id and reconnects."""
 
-    def __init__(self, parts: Parts, inbox: Inbox, leave_device: Callable[[Code], None]) -> None:
+    def __init__(self, parts: Parts, inbox: Inbox, leave_device: Callable[[int], None]) -> None:
         self._parts = parts
         self._inbox = inbox
         self._leave_device = leave_device
@@ -37,7 +37,7 @@ class Sending:
         """Queue what an earlier run has posted and got no answer to."""
         for saved in self._parts.store.saved():
             message = Outgoing(saved.n, saved.to, Send("", 0, 0, saved.text, saved.reply_to), None, self._post_settled)
-            message.id, message.saved, message.unknown = saved.id, True, True
+            message.id, message.saved, message.unknown = saved.id, Kept.YES, True
             self._add(message)
 
     # -- for programs ------------------------------------------------------------------------------------
@@ -62,7 +62,7 @@ class Sending:
         (result,) = outcome
         if result.code == Code.OUTCOME_UNKNOWN:
             raise OutcomeUnknown
-        if result.ended:
+        if result.left:
             raise Closed(result.code, result.message)
         if result.code:
             raise Refused(result.code, result.message)
@@ -80,7 +80,7 @@ class Sending:
     def waiting(self) -> list[Waiting]:
         """What was posted, by this run or an earlier one, and is not settled; in order."""
         return [
-            Waiting(message.id, message.to, message.body.text, message.body.reply_to)
+            Waiting(message.id, message.to, message.body.text, message.body.reply_to, message.saved == Kept.YES)
             for message in self.outbox.unsettled()
             if message.id and isinstance(message.body, Send)
         ]
@@ -91,7 +91,10 @@ class Sending:
         writable(body._replace(conversation=to))
         if len(self.outbox) >= MAX_QUEUED:
             raise CimError(Code.OVERLOADED, f"{MAX_QUEUED} messages are waiting already.")
-        return Outgoing(self._parts.store.next_n(), to, body, deadline, done)
+        message = Outgoing(self._parts.store.next_n(), to, body, deadline, done)
+        if self._parts.store.used_up and not self.outbox.finishing:
+            self.outbox.finish()
+        return message
 
     def _add(self, message: Outgoing) -> None:
         known = self._parts.names.known(message.to)
@@ -122,10 +125,10 @@ class Sending:
         return message.id or f"{self.user}:{self._parts.store.device}:{message.n}"
 
     def _post_settled(self, message: Outgoing, result: Settled) -> None:
-        if message.saved and not result.ended:
+        if message.saved and not result.left:
             self._parts.store.forget(message.n)
-        kept = result.ended and message.saved
-        if result.ended and not kept and message.unknown:  # nobody has said that it was not stored
+        kept = result.left and message.saved == Kept.YES
+        if result.left and not kept and (message.unknown or message.saved):  # nobody can say that it will not be stored
             result = Settled(Code.OUTCOME_UNKNOWN, 0, result.message)
         self._parts.events.add(
             Event(
@@ -139,7 +142,7 @@ class Sending:
     def frames(self, now: float) -> list[Send | Change]:
         """What to write now."""
         if self.outbox.finishing and self.outbox.finished():
-            self.take_new_device(Code.ID_REUSED)
+            self.take_new_device(0 if self._parts.store.used_up else Code.ID_REUSED)
             return []
         return self.outbox.frames(now)
 
@@ -243,13 +246,22 @@ class Sending:
 
     # -- becoming another device -------------------------------------------------------------------------
 
-    def take_new_device(self, reason: Code) -> None:
-        """Go on as another device: a copy of our data has used our numbers, or the cluster has forgotten us."""
+    def take_new_device(self, reason: int) -> None:
+        """Go on as another device: a copy of our data has used our numbers, the cluster has forgotten us, or there are
+        no numbers left (`reason` 0)."""
         store = self._parts.store
         renumbered = self.outbox.renumber(store.next_n)
-        store.new_device([(old, _saved(message)) for old, message in renumbered if message.saved])
+        if not store.new_device([(old, _saved(message)) for old, message in renumbered if message.saved]):
+            self._leave_to_the_next_program()
         self._inbox.device = store.device
         self._leave_device(reason)
+
+    def _leave_to_the_next_program(self) -> None:
+        """What stands in a file that cannot be changed will be sent from there, so it is not sent under another id."""
+        for message in self.outbox.unsettled():
+            if message.saved:
+                self.outbox.give_up(message)
+                message.done(message, Settled(Code.NORMAL, 0, "The next program sends it.", left=True))
 
     def device_forgotten(self) -> None:
         """The cluster knows our device no more (DEVICE_EXPIRED), nor what it has stored of it."""

@@ -8,6 +8,7 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterable
+from enum import IntEnum
 from pathlib import Path
 from types import TracebackType
 from typing import IO, NamedTuple, Protocol
@@ -43,11 +44,20 @@ class Saved(NamedTuple):
     reply_to: int = 0
 
 
+class Kept(IntEnum):
+    """Whether a message stands in the file. A write that failed may have got there all the same."""
+
+    NO = 0
+    PERHAPS = 1
+    YES = 2
+
+
 class LocalStore(Protocol):
     """What the SDK needs kept. All methods are quick and may be called on the event loop.
 
     `returning`: the device has been logged in before. `user`: who logged in last, 0 if nobody has. `last_n` is the
-    highest number given so far.
+    highest number given so far, `reserved` the highest that no other program will be given: above it nothing may be
+    sent (`used_up`), the device has to become another one. `path`: the file, if there is one.
     """
 
     device: str
@@ -56,11 +66,17 @@ class LocalStore(Protocol):
     user: int
 
     @property
+    def path(self) -> Path | None: ...
+    @property
     def last_n(self) -> int: ...
+    @property
+    def reserved(self) -> int: ...
+    @property
+    def used_up(self) -> bool: ...
     def next_n(self) -> int: ...
     def position(self, conversation: str) -> Position | None: ...
     def set_positions(self, positions: Iterable[tuple[str, Position]]) -> None: ...
-    def save(self, message: Saved) -> bool:
+    def save(self, message: Saved) -> Kept:
         """Keep a message until it is forgotten; whether it is there for the next program."""
 
     def forget(self, n: int) -> None: ...
@@ -68,8 +84,11 @@ class LocalStore(Protocol):
     def logged_in(self, user: int) -> None:
         """The cluster knows this device from here on, as one of that user."""
 
-    def new_device(self, renumbered: Iterable[tuple[int, Saved]] = ()) -> None:
-        """Take another device id; what was saved under an old n is saved under its new one, both or neither."""
+    def new_device(self, renumbered: Iterable[tuple[int, Saved]] = ()) -> bool:
+        """Take another device id; what was saved under an old n is saved under its new one, both or neither.
+
+        False if it was neither: the device is another one, but what was saved still is under its old n and id.
+        """
 
     def close(self) -> None: ...
 
@@ -77,7 +96,9 @@ class LocalStore(Protocol):
 class MemoryStore:
     """An ephemeral device."""
 
+    path = None
     ephemeral = True
+    used_up = False
 
     def __init__(self) -> None:
         self.device = ids.new_device_id()
@@ -85,6 +106,10 @@ class MemoryStore:
         self.user = 0
         self.last_n = 0
         self._positions: dict[str, Position] = {}
+
+    @property
+    def reserved(self) -> int:
+        return self.last_n
 
     def next_n(self) -> int:
         self.last_n += 1
@@ -96,9 +121,9 @@ class MemoryStore:
     def set_positions(self, positions: Iterable[tuple[str, Position]]) -> None:
         self._positions.update(positions)
 
-    def save(self, message: Saved) -> bool:
+    def save(self, message: Saved) -> Kept:
         """Nothing outlives the process."""
-        return False
+        return Kept.NO
 
     def forget(self, n: int) -> None:
         """Nothing was kept."""
@@ -109,9 +134,10 @@ class MemoryStore:
     def logged_in(self, user: int) -> None:
         self.returning, self.user = True, user
 
-    def new_device(self, renumbered: Iterable[tuple[int, Saved]] = ()) -> None:
+    def new_device(self, renumbered: Iterable[tuple[int, Saved]] = ()) -> bool:
         self.device = ids.new_device_id()
         self.returning = False
+        return True
 
     def close(self) -> None:
         """Nothing is open."""
@@ -152,8 +178,10 @@ class SqliteStore:
     """A device with a file of its own, locked while it is open."""
 
     ephemeral = False
+    used_up = False
 
     def __init__(self, path: Path, lock: IO[bytes]) -> None:
+        self.path = path
         self._lock = lock
         self._db = sqlite3.connect(path, BUSY_S, isolation_level=None, check_same_thread=False)
         try:
@@ -169,7 +197,7 @@ class SqliteStore:
             self.new_device()
         self.returning = self._fact("returning") == self.device
         self.user = int(self._fact("user") or 0)
-        self.last_n = self._reserved = int(self._fact("n") or 0)
+        self.last_n = self.reserved = int(self._fact("n") or 0)
 
     def _check_schema(self, path: Path) -> None:
         found = self._fact("schema")
@@ -188,9 +216,10 @@ class SqliteStore:
         self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def next_n(self) -> int:
-        if self.last_n >= self._reserved:
-            self._reserved = self.last_n + NUMBERS_RESERVED
-            self._set_fact("n", str(self._reserved))
+        if self.last_n >= self.reserved:
+            reserved = self.last_n + NUMBERS_RESERVED
+            self._set_fact("n", str(reserved))
+            self.reserved = reserved
         self.last_n += 1
         return self.last_n
 
@@ -217,9 +246,9 @@ class SqliteStore:
             raise
         self._db.execute("COMMIT")
 
-    def save(self, message: Saved) -> bool:
+    def save(self, message: Saved) -> Kept:
         self._db.execute("INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?)", message)
-        return True
+        return Kept.YES
 
     def forget(self, n: int) -> None:
         self._db.execute("DELETE FROM outbox WHERE n = ?", (n,))
@@ -237,7 +266,7 @@ class SqliteStore:
             self._set_fact("user", str(user))
             self.user = user
 
-    def new_device(self, renumbered: Iterable[tuple[int, Saved]] = ()) -> None:
+    def new_device(self, renumbered: Iterable[tuple[int, Saved]] = ()) -> bool:
         device = ids.new_device_id()
 
         def write() -> None:
@@ -248,10 +277,13 @@ class SqliteStore:
 
         self._together(write)
         self.device, self.returning = device, False
+        return True
 
     def close(self) -> None:
-        self._db.close()
-        self._lock.close()
+        try:
+            self._db.close()
+        finally:
+            self._lock.close()
 
     def __enter__(self) -> "SqliteStore":
         return self

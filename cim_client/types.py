@@ -50,12 +50,16 @@ class Receipt(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """A posted message of which nobody has said what became of it. `to` is what it was posted to."""
+    """A posted message of which nobody has said what became of it. `to` is what it was posted to.
+
+    `kept`: it stands in the data folder, and should this program end, the next one sends it.
+    """
 
     client_msg_id: str
     to: str
     text: str
     reply_to: int = 0
+    kept: bool = False
 
 
 class Event(NamedTuple):

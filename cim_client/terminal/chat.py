@@ -25,7 +25,7 @@ from cim_client.terminal.console import Console
 from cim_client.terminal.context import THE_LOBBY, Address, Context
 from cim_client.terminal.dispatch import Dispatch
 from cim_client.terminal.lines import Line, note
-from cim_client.terminal.sanitize import shown_name
+from cim_client.terminal.sanitize import one_line, shown_name
 from cim_client.terminal.screen import MAX_PENDING, Connection, Screen, Settlement
 from cim_client.terminal.settings import Settings
 from cim_client.terminal.syntax import Wrong
@@ -262,6 +262,8 @@ class Session:
                 unknown = event.code == Code.OUTCOME_UNKNOWN
                 reason = str(CimError(event.code, event.text))
                 return self._screen.settled(event.client_msg_id, Settlement(reason, unknown))
+            case "notice" if event.state == "storage":
+                return [note(one_line(event.text), "note.failed")]
             case "connection" if event.state in _STATES:
                 told = event.code and event.state != "reconnecting"
                 reason = str(CimError(event.code, event.text)) if told else ""

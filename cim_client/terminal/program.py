@@ -44,6 +44,11 @@ SLOW_CONNECT_S = 1.0
 """After this we say what we are waiting for."""
 
 
+MAX_LOST_NAMED = 10
+MAX_LOST_CHARACTERS = 60
+"""How much is said at the end of messages that were not sent."""
+
+
 class Credentials(NamedTuple):
     """What to log in with: the token of an earlier login, or a password; `new`: make the account if there is none."""
 
@@ -135,6 +140,7 @@ def _credentials(account: Account, ask: login.Ask) -> Credentials:
 async def _run(account: Account, credentials: Credentials, options: Options, connect: Connect) -> Outcome:
     """One connection from login to the end. A signal ends it like `:q!`, only without waiting."""
     outcome = Outcome()
+    lost: str | None = None
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_leave_at_signal, nursery.cancel_scope)
@@ -144,13 +150,25 @@ async def _run(account: Account, credentials: Credentials, options: Options, con
                 async with _connected(account, credentials, connect) as me:
                     connecting.cancel()
                     nursery.start_soon(_keep_first_token, account, me)
-                    outcome = await _chat(account, options, me)
+                    try:
+                        outcome = await _chat(account, options, me)
+                    finally:
+                        lost = _not_sent(me)
             except CimError as error:
                 outcome = Outcome(str(error), error.code)
             nursery.cancel_scope.cancel()
     except* BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has left; Python would complain at exit
-    return outcome
+    return outcome._replace(failure=lost or outcome.failure)
+
+
+def _not_sent(me: Client) -> str | None:
+    """What is in no data folder and ends with us, by its words."""
+    lost = [one_line(waiting.text)[:MAX_LOST_CHARACTERS] for waiting in me.waiting() if not waiting.kept]
+    if not lost:
+        return None
+    more = f" and {len(lost) - MAX_LOST_NAMED} more" if len(lost) > MAX_LOST_NAMED else ""
+    return "not known to be sent: " + ", ".join(f'"{text}"' for text in lost[:MAX_LOST_NAMED]) + more
 
 
 async def _leave_at_signal(scope: trio.CancelScope) -> None:
@@ -175,6 +193,7 @@ def _connected(account: Account, credentials: Credentials, connect: Connect) -> 
         register=credentials.new,
         data_dir=account.device_folder,
         timeout_s=CONNECT_TIMEOUT_S,
+        on_store_failure="memory",
         wait=credentials.token is None or account.device_folder is None,
     )
 

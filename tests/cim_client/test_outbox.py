@@ -181,6 +181,24 @@ def test_before_it_becomes_another_the_device_finishes_what_it_has_tried() -> No
     assert sorted(sent(outbox)) == [(101, 0), (102, 0), (103, 101)]
 
 
+def test_a_device_without_numbers_finishes_what_it_has_tried_and_what_stands_in_a_file() -> None:
+    outbox, numbers = Outbox(), Numbers()
+    tried, kept, perhaps, new = (numbers.message() for _ in range(4))
+    outbox.add(tried, "a")
+    sent(outbox)
+    kept.saved, perhaps.saved = 2, 1
+    for message in (kept, perhaps, new):
+        outbox.add(message, "a")
+    outbox.finish()
+    outbox.disconnected()
+    assert sent(outbox) == [(1, 0), (2, 1), (3, 2)]
+    for n in (1, 2, 3):
+        assert not outbox.finished()
+        outbox.settle(n)
+    assert outbox.finished()
+    assert [old for old, _ in outbox.renumber(numbers)] == [4]
+
+
 def test_what_a_forgotten_device_has_tried_is_unsure() -> None:
     outbox = filled(2)
     sent(outbox)

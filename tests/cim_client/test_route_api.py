@@ -79,6 +79,7 @@ class Handler:
     """A client that never finds a place."""
 
     returning = False
+    ephemeral = True
 
     def __init__(self, *after_s: float) -> None:
         self.after_s = list(after_s)
@@ -105,7 +106,7 @@ async def test_a_login_is_tried_again_no_sooner_than_route_says(autojump_clock: 
     handler = Handler(0.0, 20.0, 0.0)
     start = trio.current_time()
     with pytest.raises(Refused):
-        await Link(handler, ephemeral=True).run()
+        await Link(handler).run()
     assert handler.pauses[0] <= 2 * BACK_OFF_BASE_S
     assert handler.pauses[1] == 20.0
     assert handler.pauses[2] < 20.0

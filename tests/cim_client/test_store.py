@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cim_client.store import NUMBERS_RESERVED, MemoryStore, Saved, SqliteStore, open_store
+from cim_client.store import NUMBERS_RESERVED, Kept, MemoryStore, Saved, SqliteStore, open_store
 from cim_client.views import Position
 
 ROUTE = "http://127.0.0.1:8083"
@@ -200,7 +200,7 @@ def test_an_ephemeral_device_keeps_nothing() -> None:
     first, second = MemoryStore(), MemoryStore()
     assert first.device != second.device
     assert first.ephemeral
-    assert not first.save(Saved(first.next_n(), "bob", "x"))
+    assert first.save(Saved(first.next_n(), "bob", "x")) is Kept.NO
     assert first.saved() == []
     first.set_positions([("c", Position(1, 1))])
     assert (first.position("c"), first.position("d")) == (Position(1, 1), None)
