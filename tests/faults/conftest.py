@@ -1,5 +1,5 @@
 """Fault tests start clusters like system tests."""
 
-from tests.system.conftest import new_cluster
+from tests.system.conftest import away, new_cluster
 
-__all__ = ["new_cluster"]
+__all__ = ["away", "new_cluster"]

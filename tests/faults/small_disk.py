@@ -11,7 +11,7 @@ import errno
 import os
 import resource
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -120,3 +120,66 @@ def unshared() -> tuple[str, ...] | None:
 def kinds() -> list[type[TmpfsDisk] | type[FileLimit]]:
     """What can be made here: the limit always."""
     return [FileLimit] if unshared() is None else [FileLimit, TmpfsDisk]
+
+
+class ClientFolder(Protocol):
+    """Where a client keeps its data, on a disk that can run out of space. `within` runs a command that sees it."""
+
+    path: Path
+    within: Sequence[str]
+
+    def fill(self, pid: int) -> None:
+        """No space for that client from now on."""
+
+    def free(self, pid: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class LimitedFolder:
+    """No file of the client may grow."""
+
+    within = ()
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder
+
+    def fill(self, pid: int) -> None:
+        _limit_files(pid, min(log.stat().st_size for log in self.path.rglob("*.db-wal")))
+
+    def free(self, pid: int) -> None:
+        """Another process has no limit."""
+
+    def close(self) -> None:
+        """Nothing was made."""
+
+
+class SmallFolder:
+    """A small file system, in a mount namespace that a process of ours holds open."""
+
+    def __init__(self, folder: Path) -> None:
+        prefix = unshared()
+        assert prefix is not None
+        folder.mkdir(exist_ok=True)
+        hold = ["sh", "-c", f"{_MOUNT.replace('exec', 'echo ready && exec')}", "sh", str(folder), "sleep", "infinity"]
+        self._holder = subprocess.Popen([*prefix, *hold], stdout=subprocess.PIPE, text=True)
+        assert self._holder.stdout is not None
+        assert self._holder.stdout.readline() == "ready\n"
+        rooted = ("--user", "--preserve-credentials") if "--map-root-user" in prefix else ()
+        self.within = ("nsenter", "--target", str(self._holder.pid), "--mount", *rooted)
+        self.path = Path(f"/proc/{self._holder.pid}/root{folder}")
+
+    def fill(self, pid: int) -> None:
+        _fill(self.path / "filler", b"x" * 4096)
+
+    def free(self, pid: int) -> None:
+        (self.path / "filler").unlink()
+
+    def close(self) -> None:
+        self._holder.kill()
+        self._holder.communicate()
+
+
+def client_folders() -> list[type[LimitedFolder] | type[SmallFolder]]:
+    """What can be made here: the limit always."""
+    return [LimitedFolder] if unshared() is None else [LimitedFolder, SmallFolder]

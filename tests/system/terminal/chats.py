@@ -6,7 +6,7 @@ What the program shows of itself, and several tests look for, stands here once.
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -45,10 +45,16 @@ class Chat(Terminal):
     """`cim chat NAME` at its prompt."""
 
     def __init__(
-        self, name: str, env: Mapping[str, str], *options: str, columns: int = COLUMNS, rows: int = ROWS
+        self,
+        name: str,
+        env: Mapping[str, str],
+        *options: str,
+        columns: int = COLUMNS,
+        rows: int = ROWS,
+        within: Sequence[str] = (),
     ) -> None:
         self.name = name
-        super().__init__(command(name, *options), env, columns, rows)
+        super().__init__([*within, *command(name, *options)], env, columns, rows)
 
     def enter(self, line: str) -> None:
         self.type(line + "\r")
