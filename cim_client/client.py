@@ -23,7 +23,8 @@ from cim_client.core import Core
 from cim_client.errors import CimError, Refused, Unavailable
 from cim_client.groups import Group, chunks
 from cim_client.route_api import RouteApi
-from cim_client.store import LocalStore, open_store
+from cim_client.store import open_store
+from cim_client.store_contract import LocalStore
 from cim_client.store_failing import FallibleStore, open_or_memory
 from cim_client.streams import History, Stream
 from cim_client.types import Conversation, Device, Event, Member, Message, Presence, Receipt, Scheduled, Waiting

@@ -10,12 +10,15 @@ is kept. When those are used up (`used_up`), it has to become another device, an
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from cim_client.store import PRIMARY_CODE, Kept, LocalStore, MemoryStore, Saved, open_store
-from cim_client.views import Position
+from cim_client.store import open_store
+from cim_client.store_contract import Kept, LocalStore, Saved, Tables
+from cim_client.store_memory import MemoryStore
+from cim_client.store_schema import PRIMARY_CODE
+from cim_client.views import Keep, Passed, Position
 from cim_common import ids
 
 T = TypeVar("T")
@@ -35,7 +38,9 @@ class FallibleStore:
         self._damaged = False
         self._told: Callable[[str], None] | None = None
         self._positions: dict[str, Position] = {}
+        self._memory = MemoryStore(disk.keeps)
         self.failure = failure
+        self.keeps = disk.keeps
         self.device, self.ephemeral = disk.device, disk.ephemeral
         self.returning, self.user = disk.returning, disk.user
         self.last_n = disk.last_n
@@ -72,6 +77,15 @@ class FallibleStore:
             self._fail(error)
             return otherwise
 
+    def _did(self, act: Callable[[], None]) -> bool:
+        """Whether the file has done it."""
+
+        def done() -> bool:
+            act()
+            return True
+
+        return self._try(done, False)
+
     def _fail(self, error: Exception) -> None:
         code = _primary(error)
         self._damaged = code in _DAMAGED
@@ -102,10 +116,22 @@ class FallibleStore:
                 return self._disk.position(conversation)
         return None
 
-    def set_positions(self, positions: Iterable[tuple[str, Position]]) -> None:
+    def set_positions(self, positions: Iterable[tuple[str, Position]], passed: Sequence[Keep] = ()) -> None:
         moved = list(positions)
         self._positions.update(moved)
-        self._try(lambda: self._disk.set_positions(moved), None)
+        if not self._did(lambda: self._disk.set_positions(moved, passed)):
+            self._memory.set_positions((), passed)
+
+    def settle(self, n: int, message: Passed) -> None:
+        if not self._did(lambda: self._disk.settle(n, message)):
+            self._memory.settle(n, message)
+
+    def ask(self, act: Callable[[Tables], T]) -> T:
+        """What the file answers; once it has failed, what has been kept since then."""
+        found: list[T] = []
+        if self._did(lambda: found.append(self._disk.ask(act))):
+            return found[0]
+        return self._memory.ask(act)
 
     def save(self, message: Saved) -> Kept:
         return self._try(lambda: self._disk.save(message), Kept.NO if self.failure else Kept.PERHAPS)
@@ -119,6 +145,7 @@ class FallibleStore:
 
     def logged_in(self, user: int) -> None:
         self.returning, self.user = True, user
+        self._memory.logged_in(user)
         self._try(lambda: self._disk.logged_in(user), None)
 
     def new_device(self, renumbered: Iterable[tuple[int, Saved]] = ()) -> bool:
@@ -132,14 +159,17 @@ class FallibleStore:
     def close(self) -> None:
         with contextlib.suppress(sqlite3.DatabaseError, OSError):
             self._disk.close()
+        self._memory.close()
 
 
-def open_or_memory(data_dir: str | os.PathLike[str] | None, route: str, name: str) -> FallibleStore:
+def open_or_memory(
+    data_dir: str | os.PathLike[str] | None, route: str, name: str, keep_messages: bool = False
+) -> FallibleStore:
     """The store of an account of a cluster, or an ephemeral device where there can be none."""
     try:
-        return FallibleStore(open_store(data_dir, route, name))
+        return FallibleStore(open_store(data_dir, route, name, keep_messages))
     except (OSError, ValueError) as error:
-        return FallibleStore(MemoryStore(), f"{error} {_KEPT_NOT}")
+        return FallibleStore(MemoryStore(keep_messages), f"{error} {_KEPT_NOT}")
 
 
 def _is_failure(error: Exception) -> bool:

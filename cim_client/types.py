@@ -41,6 +41,15 @@ class Message(NamedTuple):
         return time_of(self.time_ms)
 
 
+class Found(NamedTuple):
+    """A kept message with what was searched for: `spans` of its text, as pairs of begin and end. The `id` of an older
+    message is lower; a search for more goes on below it."""
+
+    message: Message
+    spans: tuple[tuple[int, int], ...]
+    id: int
+
+
 class Receipt(NamedTuple):
     """Where a message of one's own stands in its log: it is durable."""
 

@@ -57,6 +57,19 @@ class Rewound(NamedTuple):
 News = Changed | Hole | Rewound
 
 
+class Passed(NamedTuple):
+    """An entry that a device which keeps messages has shown or passed. `known_to`: up to where its log has been told
+    in it; its own seq, or the head when it was read back."""
+
+    conversation: str
+    entry: Entry
+    known_to: int
+
+
+Keep = Passed | Rewound
+"""What happens to the messages that are kept."""
+
+
 class View:
     """One conversation: what was received and shown of it, and how it stands on this connection."""
 

@@ -1,6 +1,6 @@
 """Receiving: pages that the server does not give now, and what is known of conversations."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 import trio
@@ -12,8 +12,9 @@ from cim_client.names import Names
 from cim_client.parts import Parts, Tasks
 from cim_client.receiving import IN_A_ROW_S, Receiving
 from cim_client.requests import Requests
-from cim_client.store import LocalStore, MemoryStore
-from cim_client.views import Position
+from cim_client.store_contract import LocalStore
+from cim_client.store_memory import MemoryStore
+from cim_client.views import Keep, Position
 from cim_common import ids
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
@@ -31,9 +32,9 @@ class CountingStore(MemoryStore):
         super().__init__()
         self.stored: list[list[tuple[str, Position]]] = []
 
-    def set_positions(self, positions: Iterable[tuple[str, Position]]) -> None:
+    def set_positions(self, positions: Iterable[tuple[str, Position]], passed: Sequence[Keep] = ()) -> None:
         self.stored.append(list(positions))
-        super().set_positions(self.stored[-1])
+        super().set_positions(self.stored[-1], passed)
 
 
 def made(*names: str, wake: Callable[[], None] = nothing, store: LocalStore | None = None) -> tuple[Receiving, Events]:

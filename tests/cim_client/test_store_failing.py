@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cim_client import store as on_disk
+from cim_client import store_sqlite as on_disk
 from cim_client.events import Events
 from cim_client.inbox import Inbox
 from cim_client.names import Names
@@ -18,8 +18,10 @@ from cim_client.outbox import Settled
 from cim_client.parts import Parts, Tasks
 from cim_client.requests import Requests
 from cim_client.sending import Sending
-from cim_client.store import Kept, Saved, SqliteStore, open_store
+from cim_client.store import open_store
+from cim_client.store_contract import Kept, Saved
 from cim_client.store_failing import FallibleStore, open_or_memory
+from cim_client.store_sqlite import SqliteStore
 from cim_client.views import Position
 from cim_common import ids
 from cim_common.wire.codes import Code
@@ -99,14 +101,14 @@ def test_a_full_disk_is_called_that(tmp_path: Path) -> None:
 
 def test_a_damaged_file_is_called_that_and_no_longer_believed(tmp_path: Path) -> None:
     with opened(tmp_path) as (store, _):
-        store.set_positions([(f"c{number}", Position(number, 1)) for number in range(200)])
+        store.set_positions([(f"c{number}", Position(number, 1)) for number in range(2_000)])
     (path,) = tmp_path.rglob("*.db")
     content = bytearray(path.read_bytes())
     half = len(content) // 1024 * 512
     content[half:] = b"\x55" * (len(content) - half)
     path.write_bytes(content)
     with opened(tmp_path) as (store, told):
-        found = [store.position(f"c{number}") for number in range(200)]
+        found = [store.position(f"c{number}") for number in range(2_000)]
         assert told
         assert "is damaged" in told[0]
         assert None in found
