@@ -10,6 +10,10 @@ What a pass costs beside its messages is shared by them. Where messages come wit
 that come while a batch is on its way to the store, and could not be committed before its answer anyway, are left to
 the pass that reads the answer (`GATHER_S` at most).
 
+Where thousands are connected and say nothing, their heartbeats come one by one, and nearly all that each would cost
+is to be woken for it. So after a while of many of them and nothing else, they are left to be read together (`BEAT_S`);
+what the store brings is read at once, and the first other thing a client says ends this.
+
 Other trio tasks run between passes in the same thread; they may call anything here and then `wake`.
 """
 
@@ -38,6 +42,13 @@ PAUSE_S = 0.001
 GATHER_S = 0.001
 GATHER_BELOW_PER_S = 8_000
 """With more sockets ready a second passes are large enough of themselves, and time is better spent on reading."""
+
+BEAT_S = 0.01
+"""How long heartbeats are left lying, and so may the first message after a silence be."""
+
+QUIET_S = 0.2
+MANY_BEATS_PER_S = 500
+"""Below this there is little to be saved."""
 
 READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
@@ -71,6 +82,11 @@ class Pump:
         self.timers = Timers(self.now)
         self._store = select.epoll()
         self._gathers = False
+        self._silent_fds = {self._wake_fd}
+        self._beats = self._quiet_beats = 0
+        self._spoken = self.now
+        """When a client last said something else than that it is there."""
+
         self.store_busy: Callable[[], bool] = lambda: False
         """Whether what comes now has to wait for an answer of the store."""
 
@@ -95,6 +111,7 @@ class Pump:
         """The same for a connection to the store: what it brings is not left waiting."""
         self.add(fd, pollable)
         self._store.register(fd, READ)
+        self._silent_fds.add(fd)
 
     def change(self, fd: int, events: int) -> None:
         self._epoll.modify(fd, events)
@@ -107,6 +124,7 @@ class Pump:
     def remove_store(self, fd: int) -> None:
         self.remove(fd)
         self._store.unregister(fd)
+        self._silent_fds.remove(fd)
 
     def at_end_of_pass(self, callback: Callable[[], None]) -> None:
         """Have something called at the end of every pass, before the writes."""
@@ -127,6 +145,10 @@ class Pump:
         for _ in range(min(len(self._dirty), MAX_FLUSHES)):
             self._dirty.popleft().flush()
 
+    def beat(self) -> None:
+        """A client whose socket was ready has said no more than that it is there."""
+        self._beats += 1
+
     def wake(self) -> None:
         """Run a pass soon: something was enqueued outside of one."""
         os.eventfd_write(self._wake_fd, 1)
@@ -141,6 +163,10 @@ class Pump:
     def _turn(self) -> None:
         """Passes, until trio's other tasks are due; none when nothing was there."""
         began = time.monotonic()
+        if self._only_beats(began):
+            self._store.poll(min(BEAT_S, self.timers.next_in(began)))
+            self._pass(0.0)
+            return
         found = ready = self._pass(0.0)
         paused = False
         while found:
@@ -162,6 +188,20 @@ class Pump:
         self._store.close()
         os.close(self._wake_fd)
 
+    def _only_beats(self, now: float) -> bool:
+        """Whether there has been nothing else for a while, and many of them."""
+        quiet_s = now - self._spoken
+        return quiet_s >= QUIET_S and self._quiet_beats >= MANY_BEATS_PER_S * quiet_s
+
+    def _note_beats(self, events: list[tuple[int, int]]) -> None:
+        """Whether a client has said more than that it is there; the store and `wake` are nobody's word."""
+        beats, self._beats = self._beats, 0
+        others = len(events) - beats
+        if others > len(self._silent_fds) or others > sum(fd in self._silent_fds for fd, _ in events):
+            self._spoken, self._quiet_beats = self.now, 0
+        else:
+            self._quiet_beats += beats
+
     def _pass(self, wait_s: float) -> int:
         """One pass, over what is ready in that time; how many sockets were."""
         events = self._epoll.poll(wait_s, MAX_EVENTS)
@@ -172,6 +212,7 @@ class Pump:
                 pollable.ready(mask)
             elif fd == self._wake_fd:
                 os.eventfd_read(fd)
+        self._note_beats(events)
         self.timers.run(now)
         for end in self._ends:
             end()

@@ -79,6 +79,10 @@ class Requests:
         self._time = b""
         """The time of entries that came in the pass that began then, encoded once for all of them."""
 
+        self._last_pong = Pong(0, 0)
+        self._last_pong_frame = b""
+        """The last one, encoded: heartbeats are answered several in a millisecond."""
+
         self._link = link
         self._claims = claims
         self._commit = commit
@@ -186,7 +190,11 @@ class Requests:
         channel.drop()
 
     def _ping(self, channel: Channel, event: Ping) -> None:
-        channel.enqueue(codec.encode(Pong(event.token, self._clock.now_ms())))
+        self._pump.beat()
+        pong = Pong(event.token, self._clock.now_ms())
+        if pong != self._last_pong:
+            self._last_pong, self._last_pong_frame = pong, codec.encode(pong)
+        channel.enqueue(self._last_pong_frame)
 
     def _pong(self, channel: Channel, event: Pong) -> None:
         """Being heard is all a pong is for."""

@@ -15,9 +15,13 @@ from cim_common.wire.codes import Code
 from cim_common.wire.commands import COMMAND_OF, FROM_CLIENT, FROM_SERVER, KNOWN, LEADS_TO, OPTIONAL_FROM, Role, State
 from cim_common.wire.framing import PeerProtocolError, read_length
 from cim_common.wire.limits import Limits
-from cim_common.wire.messages import ConnectionClosed
+from cim_common.wire.messages import ConnectionClosed, Ping
 
 _SEND = pb.SEND
+_PING = pb.PING
+_PLAIN_PING = Ping()
+_PLAIN_PING_FRAME = codec.encode(_PLAIN_PING)
+"""As clients write it who want nothing but to be heard: told by its bytes, and always the same object."""
 
 
 class LocalProtocolError(Exception):
@@ -103,6 +107,10 @@ class Connection:
                     and (length := first & 127 | second << 7) <= self._max_bytes
                 ):
                     begin = start + 2  # two bytes, as nearly every frame has them: a call less
+                elif buffer.startswith(_PLAIN_PING_FRAME, start) and _PING in self._receivable:
+                    self._start = start + len(_PLAIN_PING_FRAME)
+                    yield _PLAIN_PING
+                    continue
                 else:
                     length, begin = read_length(buffer, start, self._max_bytes) or (
                         available + 1,

@@ -16,6 +16,7 @@ from cim_common.wire import messages as m
 from cim_common.wire.limits import PING_INTERVAL_S
 from cim_server import app as apps
 from cim_server.app import App
+from cim_server.pump import MANY_BEATS_PER_S
 from cim_server.settings import ServerSettings
 from tests.cim_common.store.conftest import ALICE, BOB, DIRECT, Store, now_ms
 
@@ -212,6 +213,40 @@ def test_a_hundred_thousand_messages_leave_nothing_behind(bench: Bench) -> None:
         kept.append(len(gc.get_objects()))
     assert bench.app.conversations.applied(DIRECT) == 100_000
     assert kept[1] - kept[0] < 50
+
+
+def test_heartbeats_are_told_from_all_else(bench: Bench) -> None:
+    bench.store.command("HSET", keys.user(BOB), "legacy", 1)
+    alice, bob, pump = bench.connect(ALICE), bench.connect_legacy(BOB), bench.app.pump
+
+    def quiet_for_a_second(said: Any) -> bool:
+        pump._spoken -= 1 + MANY_BEATS_PER_S / 10_000
+        said()
+        bench.turn()
+        return pump._only_beats(pump.now)
+
+    assert not quiet_for_a_second(lambda: alice.say(*[m.Ping()] * (MANY_BEATS_PER_S // 2)))
+    assert quiet_for_a_second(lambda: bob.send(codec.encode(m.LegacyPing()) * 2 * MANY_BEATS_PER_S))
+    assert not quiet_for_a_second(lambda: alice.say(*sends(1, 1)))
+
+
+def test_each_ping_gets_its_token_back_and_those_of_a_moment_one_frame(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = bench.connect(ALICE)
+    monkeypatch.setattr(bench.app.clock, "now_ms", lambda: 1_000)
+    made: list[Any] = []
+    encode = codec.encode
+
+    def counting(message: Any) -> bytes:
+        made.append(message)
+        return encode(message)
+
+    monkeypatch.setattr(codec, "encode", counting)
+    alice.peer.send(b"".join(map(encode, [m.Ping(7), m.Ping(), m.Ping(), m.Ping()])))
+    bench.turn()
+    assert alice.read() == [m.Pong(7, 1_000), *[m.Pong(0, 1_000)] * 3]
+    assert made == [m.Pong(7, 1_000), m.Pong(0, 1_000)]
 
 
 def test_an_idle_minute_keeps_no_memory(bench: Bench) -> None:

@@ -2,12 +2,13 @@
 
 import os
 import time
+from collections.abc import Iterator
 
 import pytest
 import trio
 
 from cim_server import pump as pumps
-from cim_server.pump import GATHER_S, PAUSE_S, TURN_S, Pump
+from cim_server.pump import BEAT_S, GATHER_S, MANY_BEATS_PER_S, PAUSE_S, QUIET_S, TURN_S, Pump
 
 
 class Dawdling:
@@ -123,3 +124,62 @@ def test_nothing_waits_for_a_store_that_has_answered(clock: Time) -> None:
 
 def test_many_messages_do_not_wait_for_the_store(clock: Time) -> None:
     assert Turns(clock, 0.0005, [100] * 20, [100] * 20).store_waits == [[], []]
+
+
+class Heartbeats:
+    """A pump whose sockets are ready this often for a while, and bring a heartbeat each, or something else."""
+
+    def __init__(self, clock: Time) -> None:
+        self.clock = clock
+        self.pump = Pump()
+        self._epolls = self.pump._epoll, self.pump._store
+        self.pump._pollables[-1] = self
+        self.pump.timers.run(clock.now)
+        self._beating = True
+
+    def ready(self, events: int) -> None:
+        if self._beating:
+            self.pump.beat()
+
+    def last(self, seconds: float, per_s: float, beating: bool = True) -> None:
+        self._beating = beating
+        self.turn(1 / per_s, *[1] * round(seconds * per_s))
+
+    def turn(self, every_s: float, *ready: int) -> tuple[list[float], list[float]]:
+        """Turns until all that is has been read; how long it waited for sockets, and for the store alone."""
+        sockets, store = Traffic(self.clock, every_s, *ready), Traffic(self.clock, 0)
+        self.pump._epoll, self.pump._store = sockets, store  # type: ignore[assignment]
+        while sockets._ready:
+            self.pump._turn()
+        self.pump._epoll, self.pump._store = self._epolls
+        return sockets.waits, store.waits
+
+
+@pytest.fixture
+def beats(clock: Time) -> Iterator[Heartbeats]:
+    made = Heartbeats(clock)
+    yield made
+    made.pump.close()
+
+
+def test_many_heartbeats_and_nothing_else_are_read_together(beats: Heartbeats) -> None:
+    beats.last(1.1 * QUIET_S, 2 * MANY_BEATS_PER_S)
+    assert beats.turn(0, 10, 12) == ([0.0, 0.0], [BEAT_S, BEAT_S])
+
+
+def test_few_heartbeats_are_not_waited_for(beats: Heartbeats) -> None:
+    beats.last(5 * QUIET_S, MANY_BEATS_PER_S / 2)
+    assert beats.turn(0, 1)[1] == []
+
+
+def test_what_a_client_says_ends_the_waiting_for_heartbeats(beats: Heartbeats) -> None:
+    beats.last(1.1 * QUIET_S, 2 * MANY_BEATS_PER_S)
+    beats.last(0.01, 100, beating=False)
+    beats.last(0.5 * QUIET_S, 2 * MANY_BEATS_PER_S)
+    assert beats.turn(0, 1)[1] == []
+
+
+def test_heartbeats_do_not_hold_up_a_timer(beats: Heartbeats) -> None:
+    beats.last(1.1 * QUIET_S, 2 * MANY_BEATS_PER_S)
+    beats.pump.timers.after(BEAT_S / 2, lambda: None)
+    assert beats.turn(0, 1)[1] == [pytest.approx(BEAT_S / 2)]

@@ -356,3 +356,14 @@ def test_whoever_stops_between_two_messages_finds_the_rest_later() -> None:
     assert list(server.events()) == [*sent[2:], m.Ping(6)]
     assert list(server.events()) == []
     assert server.buffered == 0
+
+
+def test_a_plain_ping_makes_no_object() -> None:
+    server = Connection(Role.SERVER, Limits())
+    server.mark_logged_in()
+    server.receive_data(codec.encode(m.Ping()) * 2 + codec.encode(m.Ping(1)) + codec.encode(m.Ping())[:3])
+    first, second, third = server.events()
+    assert first is second
+    assert (first, third) == (m.Ping(), m.Ping(1))
+    server.receive_data(codec.encode(m.Ping())[3:])
+    assert list(server.events()) == [m.Ping()]
