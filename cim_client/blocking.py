@@ -223,6 +223,14 @@ class Client:
         """
         return Stream(self._calls, partial(self._inner.messages)(), timeout_s)
 
+    def taken_up_to(self, conversation: str) -> int | None:
+        """The seq up to which nothing of a conversation, by its id, is to come any more from `messages`.
+
+        A message of one's own at the next seq, of which "stored" tells, is in its place in the log when it is shown
+        now. None if the conversation is not known (yet).
+        """
+        return self._calls.now(partial(self._inner.taken_up_to, conversation))
+
     def events(self, timeout_s: float | None = None) -> Iterator[Event]:
         """What happens, the last 1,000 of it: when nobody reads them the oldest are dropped. Ends with the client."""
         return Stream(self._calls, partial(self._inner.events)(), timeout_s)

@@ -164,6 +164,14 @@ class Client:
         """
         return Stream(self._core.receiving.next_message)
 
+    def taken_up_to(self, conversation: str) -> int | None:
+        """The seq up to which nothing of a conversation, by its id, is to come any more from `messages`.
+
+        A message of one's own at the next seq, of which "stored" tells, is in its place in the log when it is shown
+        now. None if the conversation is not known (yet).
+        """
+        return self._core.inbox.taken_up_to(conversation)
+
     def events(self) -> AsyncIterator[Event]:
         """What happens, the last 1,000 of it: when nobody reads them the oldest are dropped. Ends with the client."""
         return Stream(self._core.events.next)

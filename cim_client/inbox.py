@@ -62,6 +62,13 @@ class Inbox:
     def known(self, conversation: str) -> bool:
         return conversation in self._views
 
+    def taken_up_to(self, conversation: str) -> int | None:
+        """Up to where nothing of a conversation is to come any more; None of one that is not known."""
+        view = self._views.get(conversation)
+        if view is None:
+            return None
+        return view.received if not view.buffered else max(view.shown, self._taken_of(view) or 0)
+
     def news(self) -> list[News]:
         """What there is to tell since the last call."""
         news, self._news = self._news, []

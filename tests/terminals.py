@@ -1,20 +1,22 @@
 """A terminal for programs under test: a pty with an emulator behind it; the test types and looks at the screen."""
 
 import fcntl
+import itertools
 import os
 import pty
-import re
 import select
 import signal
 import struct
 import subprocess
 import termios
 import time
+import unicodedata
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 import pyte
 import pytest
+from wcwidth import wcwidth
 
 from tests.real_servers import SLOWNESS
 
@@ -22,8 +24,6 @@ COLUMNS, ROWS = 80, 24
 DEADLINE_S = 10.0 * SLOWNESS
 
 MAX_SCROLLBACK_ROWS = 20_000
-
-_JOINING = "([\u200c\u200d\ufe0f])"
 
 Wanted = Callable[[str], bool] | str
 """What a screen is to contain, or to satisfy."""
@@ -46,12 +46,12 @@ class Emulator(pyte.Screen):
 
     def draw(self, data: str) -> None:
         """What has no width joins the character before it; pyte would drop it, and all that follows."""
-        for part in re.split(_JOINING, data):
-            if re.fullmatch(_JOINING, part):
+        for joins, run in itertools.groupby(data, _joins):
+            if joins:
                 cell = self.buffer[self.cursor.y][max(self.cursor.x - 1, 0)]
-                self.buffer[self.cursor.y][max(self.cursor.x - 1, 0)] = cell._replace(data=cell.data + part)
+                self.buffer[self.cursor.y][max(self.cursor.x - 1, 0)] = cell._replace(data=cell.data + "".join(run))
             else:
-                super().draw(part)
+                super().draw("".join(run))
 
     def index(self) -> None:
         if self.cursor.y == self.lines - 1 and self.margins is None:
@@ -77,6 +77,11 @@ class Emulator(pyte.Screen):
         """A row as one reads it: the second cell of a wide character holds no character."""
         line = self.buffer[number]
         return "".join(line[column].data for column in range(self.columns)).rstrip()
+
+
+def _joins(char: str) -> bool:
+    """Joiners, variation selectors, isolates, vowel signs."""
+    return wcwidth(char) == 0 and not unicodedata.combining(char)
 
 
 class Terminal:

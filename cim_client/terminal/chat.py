@@ -1,50 +1,54 @@
 """One chat session: typed lines to the SDK, messages and events to the screen.
 
-Six tasks around one `Screen`, which only trio's thread touches:
+Tasks around one `Screen`, which only trio's thread touches:
 
 ==========  ============================================================================
 type        typed lines -> actions; ends the session at the end of input or at `:q!`
 post        queued messages -> SDK, one after the other, so that they keep their order
-receive     messages -> printed lines
-watch       events -> settled messages, connection state
+receive     the last lines of the conversation one begins in, then messages -> lines
+watch       events -> lines, settled messages, connection state
+print       lines -> console, many at a time
+release     lines held for those before them -> lines
+draw        what stands around the prompt, when it has changed and once a second
+list        the conversation list -> titles, what is muted, what is unread
 mark        what is on the screen -> read marks, once a second
-tick        once a second: the countdown in the toolbar
 ==========  ============================================================================
 
 The first of type and watch that ends, ends the session. Nobody waits for a server while reading the keyboard.
 """
 
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import trio
 
 from cim_client.client import Client
-from cim_client.errors import CimError, Refused
+from cim_client.errors import CimError
 from cim_client.terminal.console import Console
-from cim_client.terminal.context import THE_LOBBY, Address, Context
+from cim_client.terminal.context import Address, Context
 from cim_client.terminal.dispatch import Dispatch
-from cim_client.terminal.lines import Line, note
-from cim_client.terminal.sanitize import one_line, shown_name
+from cim_client.terminal.lines import Line, fitting, note
+from cim_client.terminal.reading import ReadMarks
 from cim_client.terminal.screen import MAX_PENDING, Connection, Screen, Settlement
 from cim_client.terminal.settings import Settings
+from cim_client.terminal.spool import Spool
 from cim_client.terminal.syntax import Wrong
 from cim_client.types import Event, Message
-from cim_common import ids
+from cim_common.ids import LOBBY
 from cim_common.wire.codes import Code
 
 HISTORY_LINES = 20
-"""Lines of the lobby shown at the start."""
+"""Lines of a conversation shown at the start, and when one goes there."""
 
-MAX_PEERS = 1_000
-"""Names kept of groups, and of the other side of private conversations for one's own messages from other devices."""
+HISTORY_TIMEOUT_S = 5.0
+"""What going to a conversation may wait for its last lines."""
 
-GREETING_TIMEOUT_S = 10.0
-"""What the start may wait for the lobby's last lines."""
+DRAW_EVERY_S = 0.05
+"""How often at most what stands around the prompt is drawn anew."""
 
-MARK_EVERY_S = 1.0
-"""How often what was shown is marked as read."""
-
+RELEASE_EVERY_S = 0.1
+LIST_EVERY_S = 1.0
 PROMPT_SETTLE_S = 1.0
 PIPE_SETTLE_S = 30.0
 """How long messages under way are waited for at the end: a prompt shows the state, a pipe has no other chance."""
@@ -68,54 +72,57 @@ class Session:
     leave with, None if all is well.
     """
 
-    def __init__(self, me: Client, console: Console, route: str, interactive: bool, to: str = ids.LOBBY) -> None:
+    def __init__(self, me: Client, console: Console, route: str, interactive: bool, to: str = LOBBY) -> None:
         self.failure: str | None = None
         self._me = me
         self._console = console
-        self._route = route
         self._interactive = interactive
-        self._screen = Screen(me.name, me.user_id, lambda: console.width)
+        self._settings = Settings()
+        self._context = Context(me, route, self, self._settings)
+        self._screen = Screen(me.name, me.user_id, lambda: console.width, settings=self._settings, given=self._given)
+        self._in_hand = ""
+        self._spool = Spool(console, self._draw)
         self._outgoing, self._to_post = trio.open_memory_channel[_Posting](MAX_PENDING)
         self._settled = trio.Event()
+        self._drawn_anew = trio.Event()
+        self._list_due = trio.Event()
         self._leaving = False
-        self._current = THE_LOBBY
         self._first = to
-        self._backlog = _Backlog()
-        self._peers: dict[str, str] = {}
-        self._read: dict[str, int] = {}
-        self._newest: dict[str, int] = {}
+        self._marks = ReadMarks(me)
 
     async def run(self) -> None:
         self._screen.connection = Connection(self._me.state, self._me.server)
-        self._show_waiting()
-        self._refresh()
+        self._screen.outgoing.found(self._me.waiting(), time.time())
+        self._draw()
         if connected := self._me.state == "connected":
             await self._greet()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._watch, nursery.cancel_scope)
             nursery.start_soon(self._receive, connected)
-            nursery.start_soon(self._post)
-            nursery.start_soon(self._mark)
-            nursery.start_soon(self._tick)
+            for task in (self._post, self._spool.run, self._release):
+                nursery.start_soon(task)
+            for task in (self._redraw, self._list, self._marks.run):
+                nursery.start_soon(task)
+            nursery.start_soon(self._watch, nursery.cancel_scope)
             await self._type(nursery)
             await self._settle()
             with trio.move_on_after(PROMPT_SETTLE_S):
-                await self._mark_read()
+                await self._marks.write()
+            await self._spool.flush()
             nursery.cancel_scope.cancel()
 
-    # the six tasks
+    # the tasks
 
     async def _type(self, nursery: trio.Nursery) -> None:
-        context = Context(self._me, self._route, self, Settings())
-        dispatch = Dispatch(context, nursery, self._interactive)
-        if self._first != ids.LOBBY:
+        dispatch = Dispatch(self._context, nursery, self._interactive)
+        if self._first != LOBBY:
             try:
-                await context.switch(self._first)
+                await self._context.switch(self._first)
             except (Wrong, CimError) as error:  # what is typed next was not meant for the lobby
                 self.failure = f"not begun with {self._first}: {error}"
                 return
         async for line in self._console.lines():
             await dispatch.line(line)
+            self._redraw_soon()
             if self._leaving:
                 return
 
@@ -124,9 +131,9 @@ class Session:
             try:
                 client_msg_id = await self._me.post(to.to, text, reply_to=reply_to or None)
             except CimError as error:
-                await self._print_settled(self._screen.settled_key(key, Settlement(str(error))))
+                self._settle_one(self._screen.settled_key(key, Settlement(str(error))))
             else:
-                await self._print_settled(self._screen.posted(key, client_msg_id))
+                self._settle_one(self._screen.posted(key, client_msg_id))
 
     async def _receive(self, greeted: bool) -> None:
         if not greeted:
@@ -136,56 +143,66 @@ class Session:
                 return  # `watch` ends the session
             await self._greet()
         async for message in self._me.messages():
-            self._read[message.conversation] = message.seq
-            self._note_newest(message)
-            if message.conversation == ids.LOBBY:
-                if self._backlog.shown(message.seq):
-                    continue
-                if skipped := self._backlog.skipped():
-                    await self._note(f"{skipped} earlier messages of the lobby are not shown")
-            await self._console.show(self._received(message))
+            self._in_hand = message.conversation
+            while self._me.queues["events"]:  # of what stands below the message, watch may have something to print
+                await self._spool.room()
+                await trio.lowlevel.checkpoint()
+            self._in_hand = ""
+            self._print(self._screen.received(message))
+            if self._screen.conversations.prints(message.conversation):
+                self._marks.shown(message)
+            await self._spool.room()
 
     async def _watch(self, session: trio.CancelScope) -> None:
         """Events end when the client is closed, and so does the session."""
         async for event in self._me.events():
-            await self._print_settled(self._told(event))
+            self._told(event)
+            await self._spool.room()
+        await self._spool.flush()
         self.failure = ", ".join(filter(None, [self._screen.connection_state(), self._screen.farewell()]))
         session.cancel()
 
-    async def _mark(self) -> None:
+    async def _release(self) -> None:
         while True:
-            await trio.sleep(MARK_EVERY_S)
-            await self._mark_read()
+            await trio.sleep(RELEASE_EVERY_S)
+            if self._screen.held:
+                self._settle_one(self._screen.due())
 
-    async def _mark_read(self) -> None:
-        """What has been shown is read; a mark that cannot be moved now is moved later, with newer ones."""
-        read, self._read = self._read, {}
-        for conversation, seq in read.items():
-            try:
-                await self._me.mark_read(conversation, seq)
-            except Refused:
-                continue  # one takes no part there any more
-            except CimError:
-                self._read = {conversation: seq, **self._read}
-
-    async def _tick(self) -> None:
+    async def _redraw(self) -> None:
         while True:
-            await trio.sleep(1)
-            self._refresh()
+            with trio.move_on_after(1):
+                await self._drawn_anew.wait()
+            self._drawn_anew = trio.Event()
+            self._draw()
+            await trio.sleep(DRAW_EVERY_S)
+
+    async def _list(self) -> None:
+        """Read the conversation list when it may have changed; not more often than is of use."""
+        while True:
+            await self._list_due.wait()
+            self._list_due = trio.Event()
+            await self._read_list()
+            await trio.sleep(LIST_EVERY_S)
 
     # what commands do with the window
 
     @property
     def current(self) -> Address:
-        return self._current
+        current = self._screen.conversations.current
+        return Address(current, self._screen.conversations.title(current))
 
     @property
     def width(self) -> int | None:
         return self._console.width
 
     async def switch(self, to: Address) -> None:
-        self._current = to
-        await self._note(f"to {shown_name(to.name)}")
+        last = await self._last(to.to)
+        conversation = last[0].conversation if last else to.to
+        self._screen.conversations.named(conversation, to.name)
+        self._print(self._screen.switch(conversation, last))
+        self._read_up_to(last)
+        self._redraw_soon()
+        await self._spool.room()
 
     async def say(self, to: Address, text: str, reply_to: int = 0) -> None:
         if self._interactive and self._screen.pending >= MAX_PENDING:
@@ -193,32 +210,40 @@ class Session:
             return
         while self._screen.pending >= MAX_PENDING:
             await self._settled.wait()
-        key = self._screen.sending(text, None if to.is_lobby else to.name)
+        key = self._screen.sending(text, to.to, to.name, reply_to)
         self._outgoing.send_nowait(_Posting(key, to, text, reply_to))
-        self._refresh()
+        self._redraw_soon()
 
     async def show(self, lines: list[Line]) -> None:
-        await self._console.show(lines)
+        self._print(fitting(lines, self._console.width))
+        await self._spool.room()
 
-    def lines(self, message: Message) -> list[Line]:
-        return self._received(message)
+    def history(self, messages: Sequence[Message]) -> list[Line]:
+        return self._screen.recap(messages[0].conversation, messages) if messages else []
 
     def name(self, conversation: str) -> str:
-        if conversation == ids.LOBBY:
-            return conversation
-        return self._peers.get(conversation, "(group)" if ids.is_group(conversation) else "(private)")
+        return self._screen.conversations.title(conversation)
 
     def newest(self, conversation: str, own: bool) -> int:
-        return 0 if own else self._newest.get(conversation, 0)
+        chat = self._screen.conversations.chat(conversation)
+        return chat.newest_own if own else chat.newest
 
     def state(self) -> list[tuple[str, str]]:
         return [("state", self._screen.connection_state()), ("pending", str(self._screen.pending))]
 
     async def retry(self) -> None:
-        await self._note("nothing has failed")
+        failed = self._screen.outgoing.take_failed()
+        if not failed:
+            await self._note("nothing has failed")
+        for message in failed:
+            await self.say(Address(message.to, message.name), message.text, message.reply_to)
 
     async def next_unread(self) -> None:
-        await self._note("nothing is unread")
+        found = self._screen.conversations.next_unread()
+        if found is None:
+            await self._note("nothing is unread")
+        else:
+            await self.switch(Address(found, self._screen.conversations.title(found)))
 
     def quit(self) -> None:
         self._leaving = True
@@ -226,56 +251,70 @@ class Session:
     # what they do
 
     async def _greet(self) -> None:
-        """The last lines of the lobby; the messages the SDK still has for us begin in the middle of them."""
+        """The last lines of where one begins; the messages the SDK still has for us begin in the middle of them."""
+        await self._read_list()
+        current = self._screen.conversations.current
+        last = await self._last(current)
+        since = self._screen.conversations.chat(current).left
+        self._print(self._screen.recap(current, last, since))
+        self._read_up_to(last)
+
+    async def _last(self, conversation: str) -> list[Message]:
+        """The last messages of a conversation, oldest first; none if they are not to be had in time."""
+        timeout_s = HISTORY_TIMEOUT_S if self._me.state == "connected" else 0.0
         try:
-            with trio.fail_after(GREETING_TIMEOUT_S):
-                last = [message async for message in self._me.history(ids.LOBBY, HISTORY_LINES)][::-1]
+            with trio.fail_after(timeout_s):
+                return [message async for message in self._me.history(conversation, HISTORY_LINES)][::-1]
         except (CimError, trio.TooSlowError) as error:
-            await self._note(f"the last lines of the lobby are not available: {error or 'no answer'}", "note.failed")
-            return
+            await self._note(f"the last lines are not available: {error or 'no answer'}", "note.failed")
+            return []
+
+    async def _read_list(self) -> None:
+        try:
+            for listed in await self._me.conversations():
+                self._screen.conversations.listed(listed)
+        except CimError:
+            return  # the next connection asks again
+        self._redraw_soon()
+
+    def _read_up_to(self, last: list[Message]) -> None:
         if last:
-            self._read[ids.LOBBY] = last[-1].seq
-            self._backlog = _Backlog(last[0].seq, last[-1].seq)
-        for message in last:
-            await self._console.show(self._received(message))
+            self._marks.shown(last[-1])
 
-    def _note_newest(self, message: Message) -> None:
-        self._newest[message.conversation] = message.seq
-        while len(self._newest) > MAX_PEERS:
-            del self._newest[next(iter(self._newest))]
-
-    def _show_waiting(self) -> None:
-        """What an earlier run has left is pending like what is typed now."""
-        for waiting in self._me.waiting()[:MAX_PENDING]:
-            key = self._screen.sending(waiting.text, None if waiting.to == ids.LOBBY else waiting.to)
-            self._screen.posted(key, waiting.client_msg_id)
-
-    def _received(self, message: Message) -> list[Line]:
-        peer = None if message.conversation == ids.LOBBY else self.name(message.conversation)
-        return self._screen.received(message, peer)
-
-    def _told(self, event: Event) -> list[Line]:
+    def _told(self, event: Event) -> None:
         match event.kind:
             case "stored":
-                return self._screen.settled(event.client_msg_id, Settlement())
+                stored = Settlement(conversation=event.conversation, seq=event.seq)
+                self._settle_one(self._screen.settled(event.client_msg_id, stored))
             case "failed" if event.state != "kept":  # those wait in the data folder for the next start
                 unknown = event.code == Code.OUTCOME_UNKNOWN
-                reason = str(CimError(event.code, event.text))
-                return self._screen.settled(event.client_msg_id, Settlement(reason, unknown))
-            case "notice" if event.state == "storage":
-                return [note(one_line(event.text), "note.failed")]
+                failed = Settlement(str(CimError(event.code, event.text)), unknown)
+                self._settle_one(self._screen.settled(event.client_msg_id, failed))
             case "connection" if event.state in _STATES:
-                told = event.code and event.state != "reconnecting"
-                reason = str(CimError(event.code, event.text)) if told else ""
-                retry_at = time.time() + event.retry_in_s if event.retry_in_s else 0.0
-                self._screen.connection = Connection(event.state, event.server, retry_at, reason)
-            case "conversation" if event.text and len(self._peers) < MAX_PEERS:
-                self._peers[event.conversation] = event.text
-        return []
+                self._connection(event)
+            case kind if kind not in ("failed", "connection"):
+                if event.kind == "conversation" and event.state == "settings":
+                    self._list_due.set()
+                self._print(self._screen.happened(event))
 
-    async def _print_settled(self, settled: list[Line]) -> None:
-        await self._console.show(settled)
-        self._refresh()
+    def _connection(self, event: Event) -> None:
+        told = event.code and event.state != "reconnecting"
+        reason = str(CimError(event.code, event.text)) if told else ""
+        retry_at = time.time() + event.retry_in_s if event.retry_in_s else 0.0
+        self._screen.connection = Connection(event.state, event.server, retry_at, reason)
+        if event.state == "connected":
+            self._screen.user_id = self._me.user_id
+            self._list_due.set()
+        self._redraw_soon()
+
+    def _given(self, conversation: str) -> int | None:
+        """Up to where all of a conversation is printed; of the one whose message is in hand nothing is said."""
+        return 0 if conversation == self._in_hand else self._me.taken_up_to(conversation)
+
+    def _settle_one(self, settled: list[Line]) -> None:
+        """A message under way may be under way no more."""
+        self._print(settled)
+        self._redraw_soon()
         self._settled.set()
         self._settled = trio.Event()
 
@@ -285,29 +324,18 @@ class Session:
         with trio.move_on_after(0 if away else PROMPT_SETTLE_S if self._interactive else PIPE_SETTLE_S):
             while self._screen.pending:
                 await self._settled.wait()
+        self._print(self._screen.all_held())
         self.failure = self.failure or self._screen.farewell()
 
     async def _note(self, text: str, style: str = "note") -> None:
-        await self._console.show([note(text, style)])
+        await self.show([note(text, style)])
 
-    def _refresh(self) -> None:
+    def _print(self, lines: list[Line]) -> None:
+        self._spool.add(lines)
+
+    def _redraw_soon(self) -> None:
+        self._drawn_anew.set()
+
+    def _draw(self) -> None:
+        self._screen.answering = self._context.answering
         self._console.status(self._screen.pending_rows(), self._screen.toolbar())
-
-
-class _Backlog:
-    """Lobby messages the SDK delivers after `_greet` has shown the newest, seqs `first` to `head`."""
-
-    def __init__(self, first: int = 0, head: int = 0) -> None:
-        self._first = first
-        self._head = head
-        self._older = 0
-
-    def shown(self, seq: int) -> bool:
-        """Whether the message needs no line: it has one, or is older than those that have."""
-        self._older += seq < self._first
-        return seq <= self._head
-
-    def skipped(self) -> int:
-        """How many older ones got no line since the last call."""
-        count, self._older = self._older, 0
-        return count

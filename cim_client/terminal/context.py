@@ -6,6 +6,7 @@ message a reference means.
 
 import copy
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import trio
@@ -64,8 +65,8 @@ class Window(Protocol):
     async def show(self, lines: list[Line]) -> None:
         """Print."""
 
-    def lines(self, message: Message) -> list[Line]:
-        """A message as it is printed."""
+    def history(self, messages: Sequence[Message]) -> list[Line]:
+        """Messages of one conversation, oldest first, as they are printed; what is printed will not come again."""
 
     def name(self, conversation: str) -> str:
         """What a conversation is called."""

@@ -17,8 +17,8 @@ from prompt_toolkit.layout.controls import SearchBufferControl
 from prompt_toolkit.layout.processors import HighlightIncrementalSearchProcessor, TabsProcessor
 
 from cim_client.terminal import completion
+from cim_client.terminal.cells import cells, cut
 from cim_client.terminal.completion import Found, Offers, Word
-from cim_client.terminal.lines import cells, fold
 from cim_client.terminal.sanitize import one_line
 
 MAX_REMEMBERED = 1_000
@@ -114,7 +114,7 @@ class Entry:
         found = self._hinted()
         if found.candidates:
             return _row(found.candidates, None, width)
-        return [("", " " + _cut(found.usage, width - 2))] if found.usage else []
+        return [("", " " + cut(found.usage, width - 2))] if found.usage else []
 
     def _hinted(self) -> Found:
         before = self._buffer.document.text_before_cursor
@@ -178,7 +178,7 @@ def _row(words: Iterable[Word], chosen: int | None, width: int) -> StyleAndTextT
     used = 0
     for index, word in enumerate(words):
         text = one_line(f"{word.text} {word.meaning}" if word.meaning else word.text)
-        text = _cut(text.strip(), max(width - 4, 8))
+        text = cut(text.strip(), max(width - 4, 8))
         if used + cells(text) + 4 > width:
             if chosen is None or index > chosen:
                 pages[-1].append(("", " …"))
@@ -188,8 +188,3 @@ def _row(words: Iterable[Word], chosen: int | None, width: int) -> StyleAndTextT
         pages[-1] += [("", " "), ("class:chosen" if index == chosen else "", f" {text} ")]
         used += cells(text) + 3
     return pages[-1]
-
-
-def _cut(text: str, room: int) -> str:
-    cut = next(fold(text, room, room))
-    return cut if cut == text else cut + "…"

@@ -1,59 +1,98 @@
 """How things are written: messages, notes and marks as styled lines that no sender can forge.
 
-A *line* is a list of (style class, text) fragments. Only the first line of a message carries a sender; whatever follows
-it, by the sender's own line breaks or because the terminal is too narrow, starts with a bar. So no text, however it is
-padded, puts something at the left edge that looks like another person's message. Pure.
+A *line* is a list of (style class, text) fragments. Only the first row of a message carries a sender; whatever follows
+it, by the sender's own line breaks or because the terminal is too narrow, starts with a bar, and so do further rows of
+notes, which quote others. So no text, however it is padded, puts something at the left edge that looks like another
+person's message. The text a message answers stands above it, where no text of its own can stand. Pure.
 """
 
-from collections.abc import Iterator
-from datetime import datetime
+import itertools
+import re
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import NamedTuple
 
-from wcwidth import wcwidth
-
+from cim_client.terminal.cells import FSI, PDI, cells, cut, goes_left, isolated, spans
 from cim_client.terminal.sanitize import one_line, shown_name, text_lines
-from cim_client.types import Message
 
 Line = list[tuple[str, str]]
 
 MAX_SHOWN_LINES = 100
-"""Rows one message may take; a message of nothing but line breaks would push everything else away."""
+"""Lines of its own one message may have; one of nothing but line breaks would push everything else away. A long line
+is folded into as many rows as it takes: a text has 16 KiB at most."""
 
 MIN_WIDTH = 32
 """Cells below which folding gives up and lets the terminal wrap."""
 
-_BAR = "      │ "
+_BAR = ("mark", "      │ ")
+_QUOTE = "      ↳ "
+_COLON = ("mark", ": ")
+FOREIGN = "foreign"
+"""The style of what others wrote in lines of our own."""
 
+_FOREIGN = ("", "mention", "match", FOREIGN)
+"""Styles of fragments that others wrote."""
+
+_UNFOLDED_QUOTE = 72
 
 STORED = ("mark.ok", "✓")
 """The mark of a message that stands in the log."""
 
 
-def received(message: Message, to: str | None, now: float, width: int | None) -> list[Line]:
-    """A message of someone else; `to` says to whom, when not to everyone: "me", or the name of a group."""
-    name = ("~" if message.unverified else "") + shown_name(message.sender)
-    sender = _short(name, width)
-    head: Line = [("time", clock(message.time_ms / 1000, now) + " "), ("name", sender)]
-    if to is not None:
-        rest = None if width is None else width - cells(sender)
-        head.append(("private", " → " + _short(shown_name(to), rest)))
-    return _with_text(head, message.text, width)
+class Head(NamedTuple):
+    """What stands before a text. Nothing in it has to be harmless yet.
+
+    `time` is shown as it is, `number` is the seq, 0 for none; `sender` None is oneself; `to` says to whom, where that
+    is not plain: "me", a name, a group with its `#`.
+    """
+
+    time: str
+    sender: str | None = None
+    to: str = ""
+    number: int = 0
+    style: str = "name"
+    unverified: bool = False
 
 
-def own(text: str, to: str | None, time: float, now: float, width: int | None, mark: tuple[str, str]) -> list[Line]:
-    """One's own message with the mark of its state behind it."""
-    lines = _with_text(_own_head(to, time, now, width), text, width)
-    lines[-1] += [("", "  "), mark]
-    return lines
+def message(
+    head: Head,
+    text: str,
+    width: int | None,
+    mention: re.Pattern[str] | None = None,
+    end: Sequence[tuple[str, str]] = (),
+) -> list[Line]:
+    """A message as rows: its head, its text with one's name set off, what is to be said of it behind it."""
+    texts = text_lines(text)
+    if len(texts) > MAX_SHOWN_LINES:
+        texts[MAX_SHOWN_LINES - 1 :] = [f"… ({len(texts) - MAX_SHOWN_LINES + 1} more lines)"]
+    behind = [(style, "  " + mark) for style, mark in end]
+    rows: list[Line] = []
+    start = [*_head(head, width), _COLON]
+    for line in texts[:-1]:
+        rows += _folded([*start, *_highlighted(line, mention)], width, len(start))
+        start = [_BAR]
+    return rows + _folded([*start, *_highlighted(texts[-1], mention), *behind], width, len(start))
 
 
-def own_pending(text: str, to: str | None, time: float, now: float, width: int) -> Line:
+def quote(sender: str, number: int, words: str, width: int | None) -> Line:
+    """The row above an answer: whose message it answers, and how that begins."""
+    room = (_UNFOLDED_QUOTE if width is None else max(width, MIN_WIDTH)) - len(_QUOTE) - 1
+    line: Line = [("quote", _QUOTE)]
+    if sender:
+        line += [(FOREIGN, cut(shown_name(sender), room // 2)), ("quote", " ")]
+    line.append(("quote", f"#{number}"))
+    if words:
+        room -= sum(cells(part) for _, part in line[1:])
+        line += [_COLON, (FOREIGN, cut(one_line(words), room - 2))]
+    return line if width is None else _isolated(line)
+
+
+def own_pending(head: Head, text: str, width: int) -> Line:
     """One row for a message that is on its way, cut to the width of the terminal."""
     mark = "  · pending"
-    head = _own_head(to, time, now, width)
-    room = width - sum(cells(part) for _, part in head) - 2 - len(mark) - 1
-    shown = one_line(text)
-    cut = next(fold(shown, max(room, 8), max(room, 8)))
-    return [*head, ("", ": " + cut + ("…" if cut != shown else "")), ("mark.pending", mark)]
+    start = _head(head, width)
+    room = width - sum(cells(part) for _, part in start) - 2 - len(mark) - 1
+    return [*start, _COLON, ("", isolated(cut(one_line(text), max(room, 8)))), ("mark.pending", mark)]
 
 
 def note(text: str, style: str = "note") -> Line:
@@ -61,73 +100,118 @@ def note(text: str, style: str = "note") -> Line:
     return [("mark", "* "), (style, one_line(text))]
 
 
+def rule(text: str, style: str = "rule") -> Line:
+    """A line between others: a day, a conversation, where new messages begin."""
+    return [(style, f"--- {one_line(text)} ---")]
+
+
+def header(label: str, private: bool, width: int | None) -> Line:
+    """Where what follows was said, when one goes there."""
+    title = _short(shown_name(label), width)
+    end = " (private) ---" if private else " ---"
+    return [("rule.here", "--- "), ("rule.here", title if width is None else isolated(title)), ("rule.here", end)]
+
+
 def plain(line: Line) -> str:
     return "".join(text for _, text in line)
 
 
-def clock(time: float, now: float) -> str:
+def clock(time: float, seconds: bool = False) -> str:
+    """Local time of day. The date stands in the rule above, where it is not today's."""
+    then = datetime.fromtimestamp(time)
+    return f"{then.hour:02}:{then.minute:02}:{then.second:02}" if seconds else f"{then.hour:02}:{then.minute:02}"
+
+
+def date_and_clock(time: float, now: float) -> str:
     """Local time of day; with the date when it is not today's."""
-    then, today = datetime.fromtimestamp(time), datetime.fromtimestamp(now)
-    return then.strftime("%H:%M" if then.date() == today.date() else "%Y-%m-%d %H:%M")
+    then = datetime.fromtimestamp(time)
+    return clock(time) if then.date() == datetime.fromtimestamp(now).date() else f"{then:%Y-%m-%d %H:%M}"
 
 
-def cells(text: str) -> int:
-    """Columns the text takes on a terminal."""
-    return len(text) if text.isascii() else sum(max(wcwidth(char), 0) for char in text)
+def day(time: float) -> date:
+    return datetime.fromtimestamp(time).date()
 
 
-def fold(text: str, first: int, rest: int) -> Iterator[str]:
-    """The text in rows of at most `first`, then `rest` cells, broken at blanks where that is possible."""
-    room = first
-    while (cut := _fitting(text, room)) < len(text):
-        blank = text.rfind(" ", 0, cut + 1)
-        if blank > 0:
-            yield text[:blank]
-            text = text[blank + 1 :]
-        else:
-            yield text[:cut]
-            text = text[cut:]
-        room = rest
-    yield text
+def day_rule(then: date) -> Line:
+    return rule(f"{then:%A}, {then.day} {then:%B %Y}")
 
 
-def _fitting(text: str, room: int) -> int:
-    """How many characters fit into `room` cells: at least one, and marks stay with theirs."""
-    used = 0
-    for index, char in enumerate(text):
-        width = max(wcwidth(char), 0)
-        if width and used + width > room and index:
-            return index
-        used += width
-    return len(text)
+def fitting(lines: list[Line], width: int | None) -> list[Line]:
+    """Lines of any kind as rows that do not wrap."""
+    return [row for line in lines for row in _folded(line, width, 1)]
 
 
-def _own_head(to: str | None, time: float, now: float, width: int | None) -> Line:
-    head: Line = [("time", clock(time, now) + " "), ("me", "me")]
-    return head if to is None else [*head, ("private", " → " + _short(shown_name(to), width))]
+def _head(head: Head, width: int | None) -> Line:
+    line: Line = [("time", head.time + " ")] if head.time else []
+    if head.number:
+        line.append(("number", f"#{head.number} "))
+    if head.sender is not None:
+        sender = _short(("~" if head.unverified else "") + shown_name(head.sender), width)
+        line.append((head.style, sender if width is None else isolated(sender)))
+    else:
+        sender = "me"
+        line.append(("me", sender))
+    if head.to:
+        to = _short(shown_name(head.to), None if width is None else width - cells(sender))
+        line.append(("private", " → " + (to if width is None else isolated(to))))
+    return line
 
 
 def _short(name: str, width: int | None) -> str:
-    """So much of a name that with date, arrow and colon it never fills a row: a wrapped one could look like a line."""
+    """So much of a name that with number, arrow and colon it never fills a row; the rest could look like a line."""
+    return name if width is None else cut(name, max(width - 40, 6))
+
+
+def _highlighted(text: str, mention: re.Pattern[str] | None) -> Line:
+    if mention is None:
+        return [("", text)]
+    parts: Line = []
+    end = 0
+    for found in mention.finditer(text):
+        if found.start() > end:
+            parts.append(("", text[end : found.start()]))
+        parts.append(("mention", found[0]))
+        end = found.end()
+    if end < len(text) or not parts:
+        parts.append(("", text[end:]))
+    return parts
+
+
+def _folded(line: Line, width: int | None, fixed: int) -> list[Line]:
+    """A line in rows shorter than `width`, the first `fixed` fragments whole on the first one."""
     if width is None:
-        return name
-    room = max(width - 40, 6)
-    cut = next(fold(name, room, room))
-    return cut if cut == name else cut + "…"
+        return [line]
+    text = plain(line)
+    if (len(text) if text.isascii() else cells(text)) < width or width < MIN_WIDTH:
+        return [_isolated(line)]
+    floor = len(plain(line[:fixed]))
+    rows: list[Line] = []
+    for start, end in spans(text, width - 1, width - 1 - len(_BAR[1]), floor):
+        row = _slice(line, start, end)
+        rows.append(_isolated([_BAR, *row] if rows else row))
+    return rows
 
 
-def _with_text(head: Line, text: str, width: int | None) -> list[Line]:
-    rows = list(_rows(text, sum(cells(part) for _, part in head) + 2, width))
-    if len(rows) > MAX_SHOWN_LINES:
-        rows[MAX_SHOWN_LINES - 1 :] = [f"… ({len(rows) - MAX_SHOWN_LINES + 1} more lines)"]
-    return [[*head, ("", ": " + rows[0])], *([("mark", _BAR), ("", row)] for row in rows[1:])]
+def _slice(line: Line, start: int, end: int) -> Line:
+    """The fragments of the characters from `start` to `end`."""
+    parts: Line = []
+    at = 0
+    for style, text in line:
+        if at < end and at + len(text) > start:
+            parts.append((style, text[max(start - at, 0) : end - at]))
+        at += len(text)
+    return parts
 
 
-def _rows(text: str, head: int, width: int | None) -> Iterator[str]:
-    """`head` is the room the sender takes on the first row; 2 more cells are kept for a mark."""
-    for index, line in enumerate(text_lines(text)):
-        if width is None or width < MIN_WIDTH:
-            yield line
-            continue
-        rest = width - len(_BAR) - 3
-        yield from fold(line, max(width - head - 3, 1) if index == 0 else rest, rest)
+def _isolated(line: Line) -> Line:
+    """What others wrote, as far as it is one piece, cannot reorder what stands beside it."""
+    if not any(goes_left(text) for style, text in line if style in _FOREIGN):
+        return line
+    parts: Line = []
+    for foreign, run in itertools.groupby(line, lambda fragment: fragment[0] in _FOREIGN):
+        piece = list(run)
+        if foreign and goes_left(plain(piece)):
+            piece[0] = (piece[0][0], FSI + piece[0][1])
+            piece[-1] = (piece[-1][0], piece[-1][1] + PDI)
+        parts += piece
+    return parts

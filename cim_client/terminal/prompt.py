@@ -32,7 +32,7 @@ from prompt_toolkit.key_binding import KeyPressEvent
 from prompt_toolkit.layout import FormattedTextControl, HSplit, Layout, Window
 from prompt_toolkit.styles import Style
 
-from cim_client.terminal import keys
+from cim_client.terminal import colours, keys
 from cim_client.terminal.completion import Offers, Place
 from cim_client.terminal.console import NEXT_UNREAD
 from cim_client.terminal.drafts import Drafts
@@ -53,23 +53,7 @@ _CLOSE_TIMEOUT_S = 2.0
 _ESCAPE_S = 0.1
 """A lone Escape is one if nothing follows so long; over a slow line the rest of an arrow key may come late."""
 
-_STYLE = Style.from_dict(
-    {
-        "time": "ansibrightblack",
-        "name": "bold ansicyan",
-        "me": "bold ansigreen",
-        "private": "ansimagenta",
-        "mark": "ansibrightblack",
-        "mark.ok": "ansigreen",
-        "mark.pending": "ansiyellow",
-        "mark.failed": "bold ansired",
-        "note": "ansibrightblack",
-        "note.failed": "ansired",
-        "toolbar": "reverse",
-        "chosen": "bold reverse",
-        "toolbar chosen": "bold noreverse",
-    }
-)
+_STYLE = Style.from_dict(colours.STYLES)
 
 
 class _Typed(NamedTuple):

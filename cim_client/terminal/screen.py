@@ -1,42 +1,36 @@
-"""What is on its way and how the connection is: decides what is printed, prints nothing and waits for nothing.
+"""What one chat window shows: messages, events and states in, lines out. Prints nothing and waits for nothing.
 
 One's own message is *pending* from Enter until the log has it: it stands above the prompt, where it can be taken away
-again, for printed lines cannot be edited. Once settled it is printed with its mark, so the scrollback holds one line
-per message, in the order in which messages became durable.
+again, for printed lines cannot be edited. Once settled it is printed with its mark, in its place in the log
+(ordering.py), so the scrollback holds one line per message. What happens to messages later is told in lines of its own;
+how far one's newest message has got, in the bar.
 """
 
+import math
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
-from cim_client.terminal import lines
-from cim_client.terminal.lines import STORED, Line
+from cim_client.terminal import happenings, lines, status
+from cim_client.terminal.conversations import Conversations
+from cim_client.terminal.lines import Line
+from cim_client.terminal.ordering import Given, Ordering
+from cim_client.terminal.outgoing import MAX_PENDING, Outgoing, Pending, Settlement
+from cim_client.terminal.receipts import Receipts
 from cim_client.terminal.sanitize import one_line, shown_name
-from cim_client.types import Message
+from cim_client.terminal.settings import Settings
+from cim_client.terminal.typists import Typists
+from cim_client.terminal.writer import Writer
+from cim_client.types import Event, Message
 from cim_common import ids
 
-MAX_PENDING = 256
-"""Own messages under way; more are not taken from the user until some are settled."""
+__all__ = ["MAX_PENDING", "Connection", "Screen", "Settlement"]
 
 MAX_PENDING_ROWS = 5
 """Rows above the prompt; the rest is counted."""
 
-MAX_EARLY = 64
-"""Settlements that came before `post` told us the message's id, or that belong to an earlier run."""
-
-
-class Pending(NamedTuple):
-    text: str
-    to: str | None
-    time: float
-
-
-class Settlement(NamedTuple):
-    """How a message ended: stored if there is no `reason`; `unknown`: it may have been stored."""
-
-    reason: str = ""
-    unknown: bool = False
+_OF_A_MESSAGE = ("edited", "recalled", "reaction")
 
 
 class Connection(NamedTuple):
@@ -49,7 +43,11 @@ class Connection(NamedTuple):
 
 
 class Screen:
-    """The model of one chat window. `width` tells the columns (None: do not fold), `now` the wall clock."""
+    """The model of one chat window.
+
+    `width` tells the columns (None: do not fold), `now` the wall clock, `moment` a clock that only goes forward,
+    `given` up to where the SDK has given all of a conversation.
+    """
 
     def __init__(
         self,
@@ -57,96 +55,222 @@ class Screen:
         user_id: int,
         width: Callable[[], int | None] = lambda: None,
         now: Callable[[], float] = time.time,
+        moment: Callable[[], float] = time.monotonic,
+        settings: Settings | None = None,
+        given: Given = lambda conversation: None,
     ) -> None:
         self.me = me
         self.user_id = user_id
         self.connection = Connection("connecting")
+        self.answering = False
+        self.outgoing = Outgoing()
+        self.ringing = False
         self._width = width
         self._now = now
-        self._pending: OrderedDict[int, Pending] = OrderedDict()
-        self._keys: dict[str, int] = {}
-        self._early: OrderedDict[str, Settlement] = OrderedDict()
-        self._last_key = 0
+        self._moment = moment
+        self._settings = settings or Settings()
+        self.conversations = Conversations(user_id, self._settings)
+        self._writer = Writer(me, self.conversations, self._settings, width, now)
+        self._order = Ordering(given)
+        self._receipts = Receipts(me)
+        self._typists = Typists()
+
+    # -- messages of the log -----------------------------------------------------------------------------
+
+    @property
+    def held(self) -> int:
+        """How many lines wait for others that come before them."""
+        return self._order.held
+
+    def due(self) -> list[Line]:
+        """Held lines that need to wait no longer."""
+        return self._order.due(self._moment())
+
+    def all_held(self) -> list[Line]:
+        """Held lines, for nothing comes any more."""
+        return self._order.due(math.inf)
+
+    def received(self, message: Message) -> list[Line]:
+        """A message the SDK gives; one's own comes from another device. Nothing, if history has shown it."""
+        place = message.conversation, message.seq
+        if self._order.is_covered(*place):
+            return self._order.message(*place, lambda: [])
+        left_out = self._order.skipped(message.conversation)
+        before = self._left_out(message.conversation, left_out) if left_out else []
+        return before + self._order.message(*place, lambda: self._printed(message))
+
+    def _left_out(self, conversation: str, count: int) -> list[Line]:
+        told = happenings.line_of([f"{count} earlier messages of ", self._label(conversation), " are not shown"])
+        return lines.fitting([told], self._width())
+
+    def _printed(self, message: Message) -> list[Line]:
+        own = message.sender_id == self.user_id
+        self.conversations.arrived(message.conversation, message.seq, own)
+        if not own and ids.direct_users(message.conversation) is not None:
+            self.conversations.named(message.conversation, message.sender)
+        self._typists.wrote(message.conversation, message.sender)
+        if own:
+            self._receipts.stored(message.conversation, message.seq)
+        else:
+            self._ring(message)
+        return self._writer.message(message, own) if self.conversations.prints(message.conversation) else []
+
+    def _ring(self, message: Message) -> None:
+        bell = self._settings.bell
+        if bell == "off" or self.conversations.chat(message.conversation).muted:
+            return
+        private = ids.direct_users(message.conversation) is not None
+        self.ringing = self.ringing or bell == "all" or private or self._writer.mention.search(message.text) is not None
+
+    # -- history -----------------------------------------------------------------------------------------
+
+    def switch(self, conversation: str, last: Sequence[Message]) -> list[Line]:
+        """Go to a conversation; `last` are its last messages, oldest first, as far as they are to be had."""
+        since = self.conversations.switch(conversation)
+        private = ids.direct_users(conversation) is not None
+        header = lines.header(self.conversations.label(conversation), private, self._width())
+        return [header, *self.recap(conversation, last, since)]
+
+    def recap(self, conversation: str, last: Sequence[Message], since: int = 0) -> list[Line]:
+        """Messages as history has them, oldest first; `since` is the last one seen before, 0 if that is not known.
+
+        What is above all that was shown so far counts as shown by this.
+        """
+        if not last:
+            return []
+        rows = self._order.covered(conversation, last[0].seq, last[-1].seq)
+        told = not since
+        for message in last:
+            own = message.sender_id == self.user_id
+            if not told and message.seq > since and not own:
+                rows.append(lines.rule("new since you left", "rule.new"))
+                told = True
+            self.conversations.arrived(conversation, message.seq, own)
+            rows += self._writer.message(message, own)
+        return rows + self._order.follow(conversation)
+
+    # -- one's own messages ------------------------------------------------------------------------------
 
     @property
     def pending(self) -> int:
-        return len(self._pending)
+        return len(self.outgoing.pending)
 
-    def received(self, message: Message, peer: str | None) -> list[Line]:
-        """A message from the log; one's own comes from another device or is history.
+    def sending(self, text: str, to: str = ids.LOBBY, name: str = "", reply_to: int = 0) -> int:
+        """A message was typed: it is pending from now on. The answer names it until it has an id.
 
-        `peer`: the other side of a private conversation or the name of a group; None for the lobby.
+        `to` is a conversation or what the SDK takes for one, `name` how that is called.
         """
-        if message.sender_id == self.user_id:
-            return lines.own(message.text, peer, message.time_ms / 1000, self._now(), self._width(), STORED)
-        to = peer if peer is None or ids.is_group(message.conversation) else "me"
-        return lines.received(message, to, self._now(), self._width())
-
-    def sending(self, text: str, to: str | None) -> int:
-        """A message was typed: it is pending from now on. The answer names it until it has an id."""
-        self._last_key += 1
-        self._pending[self._last_key] = Pending(text, to, self._now())
-        return self._last_key
+        return self.outgoing.sending(Pending(to, name or to, text, reply_to, self._now()))
 
     def posted(self, key: int, client_msg_id: str) -> list[Line]:
         """The SDK took it; if it was settled even before that, this is what to print."""
-        early = self._early.pop(client_msg_id, None)
-        if early is not None:
-            return self.settled_key(key, early)
-        self._keys[client_msg_id] = key
-        return []
+        early = self.outgoing.posted(key, client_msg_id)
+        return [] if early is None else self.settled_key(key, early)
 
     def settled(self, client_msg_id: str, settlement: Settlement) -> list[Line]:
-        key = self._keys.pop(client_msg_id, None)
-        if key is not None:
-            return self.settled_key(key, settlement)
-        self._early[client_msg_id] = settlement
-        if len(self._early) > MAX_EARLY:
-            self._early.popitem(last=False)
-        return []
+        key = self.outgoing.settled(client_msg_id, settlement)
+        return [] if key is None else self.settled_key(key, settlement)
 
     def settled_key(self, key: int, settlement: Settlement) -> list[Line]:
-        message = self._pending.pop(key)
-        mark = _mark(settlement)
-        shown = lines.own(message.text, message.to, message.time, self._now(), self._width(), mark)
-        return [*shown, lines.note(settlement.reason, "note.failed")] if settlement.reason else shown
+        if not settlement.seq:
+            return self._settled(key, settlement)
+        place = settlement.conversation, settlement.seq
+        self._receipts.stored(*place)
+        if self._order.is_covered(*place):
+            self.outgoing.take(key, settlement)
+            return []
+        return self._order.early(*place, self._moment(), lambda: self._settled(key, settlement))
+
+    def _settled(self, key: int, settlement: Settlement) -> list[Line]:
+        message = self.outgoing.take(key, settlement)
+        if settlement.seq:
+            if self._order.is_covered(settlement.conversation, settlement.seq):
+                return []
+            self.conversations.arrived(settlement.conversation, settlement.seq, own=True)
+        return self._writer.settled(message, settlement)
+
+    # -- what happens ------------------------------------------------------------------------------------
+
+    def happened(self, event: Event) -> list[Line]:
+        """An event that is not about one's own sending or the connection."""
+        match event.kind:
+            case "typing" if event.user != self.me:
+                self._typists.typing(event.conversation, event.user, self._moment())
+            case "delivered":
+                self._receipts.delivered(event.conversation, event.user, event.seq)
+            case "read":
+                self._receipts.read(event.conversation, event.user, event.seq)
+            case "conversation" if event.state in ("new", "renamed"):
+                self.conversations.named(event.conversation, event.text)
+        if event.kind == "notice":
+            return self._noticed(event)
+        if not event.seq or event.kind in ("typing", "delivered", "read"):
+            return []
+        return self._order.early(event.conversation, event.seq, self._moment(), lambda: self._told(event))
+
+    def _noticed(self, event: Event) -> list[Line]:
+        if event.state == "rewound":
+            for known in (self._order, self.conversations, self._writer.recent):
+                known.rewound(event.conversation, event.seq)
+            self._receipts.rewound(event.conversation)
+        if event.state == "storage":
+            return lines.fitting([lines.note(event.text, "note.failed")], self._width())
+        return self._told(event)
+
+    def _told(self, event: Event) -> list[Line]:
+        conversation = event.conversation
+        if event.kind in _OF_A_MESSAGE:
+            chat = self.conversations.chat(conversation)
+            if event.ref > max(chat.newest, chat.left):
+                return []  # the message has not been shown: it will be as it is now
+            if event.kind != "reaction":
+                self._writer.recent.edited(conversation, event.ref, event.text if event.kind == "edited" else "")
+        line = happenings.told(event, self.me)
+        if line is None or (conversation and not self.conversations.prints(conversation)):
+            return []
+        if event.seq and event.kind != "notice" and self._order.is_covered(conversation, event.seq):
+            return []
+        if conversation and conversation != self.conversations.current:
+            line[1:1] = happenings.line_of([self._label(conversation), ": "])[1:]
+        return lines.fitting([line], self._width())
+
+    def _label(self, conversation: str) -> happenings.Foreign:
+        return happenings.title(self.conversations.label(conversation))
+
+    # -- around the prompt -------------------------------------------------------------------------------
 
     def pending_rows(self) -> list[Line]:
         """What stands above the prompt, oldest first."""
-        width = self._width() or 80
-        first = [m for m, _ in zip(self._pending.values(), range(MAX_PENDING_ROWS), strict=False)]
-        rows = [lines.own_pending(m.text, m.to, m.time, self._now(), width) for m in first]
-        if len(self._pending) > len(first):
-            rows.append(lines.note(f"and {len(self._pending) - len(first)} more pending", "mark.pending"))
+        pending = self.outgoing.pending
+        rows = [self._writer.pending(message) for message in islice(pending.values(), MAX_PENDING_ROWS)]
+        if len(pending) > len(rows):
+            rows.append(lines.note(f"and {len(pending) - len(rows)} more pending", "mark.pending"))
         return rows
 
     def toolbar(self) -> str:
-        parts = [shown_name(self.me), self.connection_state()]
-        if self._pending:
-            parts.append(f"{len(self._pending)} pending")
-        return " " + " · ".join([*parts, ":all lists the commands"])
+        current = self.conversations.current
+        told = status.Status(
+            self.me,
+            self.connection_state(),
+            self.connection.state == "connected",
+            self.conversations.label(current),
+            self.conversations.unread(),
+            self._typists.shown(current, self._moment()),
+            self.pending,
+            self._receipts.state(current),
+            self.answering,
+        )
+        return status.bar(told, self._width())
 
     def farewell(self) -> str | None:
         """What is to be said of messages still pending when the program ends."""
-        if not self._pending:
-            return None
-        kept = len(self._keys)
-        parts = [f"{kept} not known to be stored, sent again at the next start"] if kept else []
-        if lost := len(self._pending) - kept:
-            parts.append(f"{lost} not sent")
-        return "messages under way: " + ", ".join(parts)
+        return self.outgoing.farewell()
 
     def connection_state(self) -> str:
         """`connected to s1`, `reconnecting in 2 s`, `closed: reason`."""
         state, server, retry_at, reason = self.connection
         if state == "connected":
             return f"connected to {shown_name(server)}" if server else state
-        if state == "reconnecting" and (wait := round(retry_at - self._now())) > 0:
-            return f"reconnecting in {wait} s"
+        if state in ("reconnecting", "connecting") and (wait := round(retry_at - self._now())) > 0:
+            return f"{state} in {wait} s"
         return one_line(f"{state}: {reason}" if reason else state)
-
-
-def _mark(settlement: Settlement) -> tuple[str, str]:
-    if not settlement.reason:
-        return STORED
-    return ("mark.failed", "? may not be sent" if settlement.unknown else "✗ not sent")

@@ -110,6 +110,27 @@ def test_a_message_is_shown_when_the_next_one_is_asked_for() -> None:
     assert inbox.moved() == at(12)
 
 
+def test_up_to_where_all_has_been_taken() -> None:
+    inbox = Inbox("d")
+    assert inbox.taken_up_to("c") is None
+    inbox = live_inbox()
+    assert inbox.taken_up_to("c") == 0
+    inbox.push(push(1, 2, 3))
+    assert inbox.taken_up_to("c") == 0
+    inbox.next_message()
+    inbox.next_message()
+    assert inbox.taken_up_to("c") == 2, "what was taken last counts, though it is not known to be shown"
+    inbox.next_message()
+    inbox.acknowledged("c", 4)
+    assert inbox.taken_up_to("c") == 4
+    inbox.acknowledged("c", 6)
+    assert inbox.taken_up_to("c") == 4, "5 is still to come"
+    inbox.push(push(5))
+    assert inbox.taken_up_to("c") == 3, "no more than is sure"
+    inbox.next_message()
+    assert inbox.taken_up_to("c") == 6
+
+
 def test_own_messages_move_the_position_only_behind_what_was_shown() -> None:
     inbox = live_inbox()
     inbox.moved()

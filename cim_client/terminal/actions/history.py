@@ -8,8 +8,9 @@ from typing import NamedTuple
 import trio
 
 from cim_client.errors import CimError
+from cim_client.terminal.cells import cells, cut
 from cim_client.terminal.context import Context
-from cim_client.terminal.lines import Line, cells, clock, fold, note
+from cim_client.terminal.lines import Line, date_and_clock, note
 from cim_client.terminal.sanitize import one_line, shown_name
 from cim_client.terminal.syntax import Wrong
 from cim_client.types import Message
@@ -58,7 +59,7 @@ async def history(context: Context, count: int, before: str, at: datetime | None
         seq = await _first_from(context, conversation, at)
     found = context.me.history(conversation, count, seq)
     messages = [message async for message in found]
-    lines = [line for message in reversed(messages) for line in context.window.lines(message)]
+    lines = context.window.history(messages[::-1])
     gaps = [f"#{gap.first} to #{gap.last}: {CimError(gap.code)}" for gap in reversed(found.gaps)]
     await context.show([*map(note, gaps), *lines] or [note("there is nothing before that")])
 
@@ -102,7 +103,7 @@ async def _in_the_cluster(context: Context, sought: str, here: bool) -> Search:
 def hit_line(hit: Hit, where: str, width: int | None) -> Line:
     """One row: number, time, where and who, and the text around what was found."""
     message = hit.message
-    time = clock(message.time_ms / 1000, datetime.now().timestamp())
+    time = date_and_clock(message.time_ms / 1000, datetime.now().timestamp())
     head: Line = [
         ("mark", f"#{message.seq} "),
         ("time", f"{time} "),
@@ -137,10 +138,10 @@ def _some_before(text: str, end: int, room: int) -> int:
 
 
 def _cut(parts: Line, room: int) -> Line:
-    cut: Line = []
+    shown: Line = []
     for style, text in parts:
         if cells(text) > room:
-            return [*cut, (style, next(fold(text, max(room - 1, 1), 1))), ("", "…")]
+            return [*shown, (style, cut(text, room))]
         room -= cells(text)
-        cut.append((style, text))
-    return cut
+        shown.append((style, text))
+    return shown

@@ -26,7 +26,7 @@ import trio
 from cim_client.errors import CimError, Closed, Refused, Unavailable
 from cim_client.groups import Group
 from cim_client.terminal.program import Connect, run
-from cim_client.types import Event, Message, Waiting
+from cim_client.types import Conversation, Event, Message, Waiting
 from cim_common import ids
 from cim_common.wire.codes import Code
 
@@ -44,6 +44,7 @@ class Client:
     device = "d0"
     server = "s1"
     token = "token-of-the-double"
+    syncing = 0
     error: CimError | None = None
 
     def __init__(self, name: str) -> None:
@@ -53,7 +54,7 @@ class Client:
         self.strangers = {"nobody"}
         self._seq = 40
         self._posts = 0
-        self._waiting: list[str] = []
+        self._waiting: list[Event] = []
         self._marks: dict[str, int] = {}
         self._messages_in, self._messages_out = trio.open_memory_channel[Message](1_000)
         self._events_in, self._events_out = trio.open_memory_channel[Event](1_000)
@@ -70,7 +71,7 @@ class Client:
                 self._events_in.send_nowait(Event("connection", "reconnecting", retry_in_s=2.0))
             case "@say" | "@whisper":
                 name, said = rest.encode("latin-1", "backslashreplace").decode("unicode_escape").split(" ", 1)
-                self._say(name, said, "d-1-2" if command == "@whisper" else "lobby")
+                self._say(name, said, self._direct(name) if command == "@whisper" else "lobby")
             case "@replay":
                 first, last = rest.split()
                 for seq in range(int(first), int(last) + 1):
@@ -87,13 +88,18 @@ class Client:
                 return client_msg_id
             case "@crash":
                 raise ZeroDivisionError("a bug")
-        self._waiting.append(client_msg_id)
+        self._seq += 1
+        conversation = await self.conversation_id(to)
+        self._waiting.append(Event("stored", client_msg_id=client_msg_id, conversation=conversation, seq=self._seq))
         if self.state == "connected":
             self._store()
         return client_msg_id
 
     async def ready(self) -> None:
         await trio.lowlevel.checkpoint()
+
+    def taken_up_to(self, conversation: str) -> int | None:
+        return None if self.queues["unread"] else self._seq
 
     def waiting(self) -> list[Waiting]:
         return []
@@ -109,6 +115,17 @@ class Client:
         await trio.lowlevel.checkpoint()
         for seq in (40, 39, 38):
             yield message("bob", f"earlier {seq}", seq)
+
+    @property
+    def queues(self) -> dict[str, int]:
+        return {
+            "unread": self._messages_in.statistics().current_buffer_used,
+            "events": self._events_in.statistics().current_buffer_used,
+        }
+
+    async def conversations(self) -> list[Conversation]:
+        await trio.lowlevel.checkpoint()
+        return []
 
     async def mark_read(self, conversation: str, seq: int) -> None:
         await trio.lowlevel.checkpoint()
@@ -126,11 +143,7 @@ class Client:
         await trio.lowlevel.checkpoint()
         if to in self.strangers:
             raise Refused(Code.NO_SUCH_USER)
-        return (
-            to
-            if ids.is_group(to) or to == ids.LOBBY or to.startswith("d-")
-            else ids.direct(self.user_id, 2**32 + len(to))
-        )
+        return to if ids.is_group(to) or to == ids.LOBBY or to.startswith("d-") else self._direct(to)
 
     async def online(self) -> list[str]:
         await trio.lowlevel.checkpoint()
@@ -142,13 +155,16 @@ class Client:
     def events(self) -> AsyncIterator[Event]:
         return self._events_out.__aiter__()
 
+    def _direct(self, name: str) -> str:
+        return ids.direct(self.user_id, 2**32 + len(name))
+
     def _say(self, name: str, text: str, conversation: str) -> None:
         self._seq += 1
         self._messages_in.send_nowait(message(name, text, self._seq, conversation))
 
     def _store(self) -> None:
-        for client_msg_id in self._waiting:
-            self._events_in.send_nowait(Event("stored", client_msg_id=client_msg_id))
+        for stored in self._waiting:
+            self._events_in.send_nowait(stored)
         self._waiting.clear()
 
 

@@ -12,8 +12,8 @@ Piped = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def said(done: "subprocess.CompletedProcess[str]") -> list[str]:
-    """What was printed, without the times."""
-    return [line[6:] for line in done.stdout.splitlines()]
+    """What was printed, without the times and numbers."""
+    return [line.split(" ", 2)[2] for line in done.stdout.splitlines()]
 
 
 def test_lines_in_lines_out(piped: Piped) -> None:

@@ -11,10 +11,10 @@ Chat = Any
 
 
 def test_history_then_a_prompt(chat: Chat) -> None:
-    rows = chat.text().splitlines()
-    assert [row[6:] for row in rows[:3]] == ["bob: earlier 38", "bob: earlier 39", "bob: earlier 40"]
+    rows = chat.until(lambda screen: "earlier 40" in screen and "connected to s1" in screen).splitlines()
+    assert [row[6:] for row in rows[:3]] == ["#38 bob: earlier 38", "#39 bob: earlier 39", "#40 bob: earlier 40"]
     assert rows[3].strip() == ">"
-    assert rows[4].strip() == "alice · connected to s1 · :all lists the commands"
+    assert rows[4].strip() == "alice · lobby · connected to s1 · :all lists the commands"
     assert len(rows) == 5
 
 
@@ -49,7 +49,7 @@ def test_a_line_being_typed_stays_intact_while_messages_arrive(chat: Chat) -> No
     screen = chat.until("bob: message 7")
     chat.type("ne")
     screen = chat.until("> half a line")
-    received = [row[6:] for row in screen.splitlines() if " bob: message" in row]
+    received = [row.split(" ", 2)[2] for row in screen.splitlines() if " bob: message" in row]
     assert received == [f"bob: message {n}" for n in range(8)]
     chat.type("\r")
     chat.until("me: half a line  ✓")

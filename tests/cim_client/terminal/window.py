@@ -1,5 +1,6 @@
 """A window that only remembers what is done with it, for tests of commands."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 from cim_client.client import Client
@@ -35,8 +36,8 @@ class Window:
     async def show(self, lines: list[Line]) -> None:
         self.printed += [plain(line) for line in lines]
 
-    def lines(self, message: Message) -> list[Line]:
-        return [[("", f"{message.seq} {message.sender}: {message.text}")]]
+    def history(self, messages: Sequence[Message]) -> list[Line]:
+        return [[("", f"{message.seq} {message.sender}: {message.text}")] for message in messages]
 
     def name(self, conversation: str) -> str:
         return {recorder.OPS: "ops", recorder.BOB: "bob"}.get(conversation, conversation)

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from cim_client.terminal.actions.history import PAGE, Hit, hit_line
-from cim_client.terminal.lines import cells, plain
+from cim_client.terminal.cells import cells
+from cim_client.terminal.lines import plain
 from cim_client.terminal.syntax import Wrong
 from cim_client.types import Gap
 from cim_common.wire.codes import Code
