@@ -283,5 +283,7 @@ def chat(name: str, to: str, plain: bool, no_store: bool, route: str, data: str 
       cim chat carol --no-store
     """
     from cim_client.terminal import Options, run
+    from cim_common import faults
 
+    faults.arm("chat")
     sys.exit(run(name, route, data, Options(to, plain, not no_store)))

@@ -12,9 +12,11 @@ import trio
 
 from cim_client.errors import CimError, Unavailable
 from cim_client.route_api import Place
+from cim_common import faults
+from cim_common.faults import Point
 from cim_common.wire import NEED_DATA, Connection, Limits, PeerProtocolError, Role
 from cim_common.wire.codes import Code, reconnects
-from cim_common.wire.messages import Close, ConnectionClosed, GoAway, Login, LoginOk, Ping, Pong
+from cim_common.wire.messages import Close, ConnectionClosed, GoAway, Login, LoginOk, Ping, Pong, Send
 
 CONNECT_TIMEOUT_S = 3.0
 LOGIN_TIMEOUT_S = 5.0
@@ -223,7 +225,8 @@ class Link:
                 if self._finished:
                     return
                 out, self._out = self._out, []
-                out += [connection.send(message) for message in self._handler.to_write(trio.current_time())]
+                messages = self._handler.to_write(trio.current_time())
+                out += [connection.send(message) for message in messages]
                 if not out:
                     continue
                 try:
@@ -232,6 +235,8 @@ class Link:
                 except (trio.BrokenResourceError, trio.TooSlowError) as error:
                     self._lose(Lost(Code.SESSION_LOST, str(error)))
                     return
+                if faults.armed and any(isinstance(message, Send) for message in messages):
+                    faults.reach(Point.SENT)
             self._wrote = trio.current_time()
 
     async def _watch(self) -> None:

@@ -12,6 +12,8 @@ from cim_client.outbox import MAX_QUEUED, Outbox, Outgoing, Settled
 from cim_client.parts import Parts
 from cim_client.store_contract import Kept, Saved
 from cim_client.types import Event, Receipt, Waiting
+from cim_common import faults
+from cim_common.faults import Point
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
 from cim_common.wire.messages import Ack, Change, Nack, Page, Pull, Retry, Send, Unresolved
@@ -73,7 +75,11 @@ class Sending:
         self._parts.requests.check_open()
         message = self._number(to, body, None, self._post_settled)
         message.id = self._id_of(message)
+        if faults.armed:
+            faults.reach(Point.TYPED)
         message.saved = self._parts.store.save(_saved(message))
+        if faults.armed:
+            faults.reach(Point.KEPT)
         self._add(message)
         return message.id
 
@@ -127,6 +133,8 @@ class Sending:
     def _post_settled(self, message: Outgoing, result: Settled) -> None:
         if message.saved and not result.left:
             self._parts.store.forget(message.n)
+            if faults.armed:
+                faults.reach(Point.FORGOTTEN)
         kept = result.left and message.saved == Kept.YES
         if result.left and not kept and (message.unknown or message.saved):  # nobody can say that it will not be stored
             result = Settled(Code.OUTCOME_UNKNOWN, 0, result.message)
@@ -164,6 +172,8 @@ class Sending:
         message = self.outbox.get(ack.n)
         if message is None:
             return
+        if faults.armed:
+            faults.reach(Point.ACK_READ)
         self._inbox.acknowledged(message.conversation, ack.seq)
         if isinstance(message.body, Change):
             if message.body.kind == Kind.RECALLED:

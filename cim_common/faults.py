@@ -1,5 +1,7 @@
 """Fault points: named places in the path of a message where a test has a process die (tests/faults/test_points.py).
 
+Those of a client are in `cim chat` (tests/faults/test_client_points.py).
+
 A point is armed by a file `<process>@<point>` in the folder that the environment variable CIM_FAULTS names, holding
 "kill", or "kill 3" for the third time the process comes by. The process removes the file before it dies, so the one
 that is started in its place lives.
@@ -32,6 +34,13 @@ class Point(StrEnum):
     LIST_WRITTEN = "list-written"
     RUNG = "rung"
     LISTS_DONE = "lists-done"
+
+    # A client's, on the way of a posted message.
+    TYPED = "typed"
+    KEPT = "kept"
+    SENT = "sent"
+    ACK_READ = "ack-read"
+    FORGOTTEN = "forgotten"
 
 
 armed = False

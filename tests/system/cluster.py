@@ -87,9 +87,10 @@ class AwayCluster:
         self._cluster: Cluster | None = None
 
     def come(self) -> None:
+        """It answers, from now on or still."""
         if self._cluster is None:
             self._cluster = Cluster(self._folder, "--route", self._address)
-        else:
+        elif self._cluster.process is None or self._cluster.process.poll() is not None:
             self._cluster.ready_file.unlink(missing_ok=True)
             self._cluster.start()
 
