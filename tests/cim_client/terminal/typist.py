@@ -4,6 +4,7 @@
 `/to NAME`        another conversation, with the draft that was left there
 `/next`           the same, to bob; stays in the one it is in when that is bob
 `@flood N`        N lines as fast as they are taken, then `flooded`
+`@rate N S`       N messages a second for so many seconds
 `@hold`           no line is taken until SIGUSR1
 `@bell`           rings
 `@stray`          something else in the process prints
@@ -62,6 +63,15 @@ class Typist:
             await trio.lowlevel.checkpoint()
         await self.say("flooded")
 
+    async def rate(self, per_second: float, for_s: float) -> None:
+        """As a chat does it: each message by itself, and the bar told anew."""
+        began = trio.current_time()
+        for number in range(int(per_second * for_s)):
+            await trio.sleep_until(began + number / per_second)
+            time, name = ("time", "10:20 "), ("name", f"user{number % 50}")
+            await self.console.show([[time, name, ("", f": message {number} of those that come while one types")]])
+            self.console.status([], f" alice - connected - {number}", self.here)
+
     async def go(self, where: str) -> None:
         if where == self.here:
             await self.say("stayed")
@@ -81,6 +91,9 @@ class Typist:
                 await self.go("bob")
             case "@flood":
                 nursery.start_soon(self.flood, int(rest))
+            case "@rate":
+                per_second, for_s = rest.split()
+                nursery.start_soon(self.rate, float(per_second), float(for_s))
             case "@hold":
                 await self.say("holding")
                 with trio.open_signal_receiver(signal.SIGUSR1) as signals:
