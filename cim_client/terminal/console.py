@@ -23,6 +23,26 @@ NEXT_UNREAD = "/next"
 _CHUNK_BYTES = 65_536
 
 
+class TypedLines(Protocol):
+    """Where the lines that were typed are kept; `me.local` of the SDK."""
+
+    def typed(self, limit: int) -> list[str]:
+        """The newest, oldest first."""
+
+    def add_typed(self, line: str) -> None:
+        """Keep one more. Quick: it is called on the event loop."""
+
+
+class NoTypedLines:
+    """Nothing is kept."""
+
+    def typed(self, limit: int) -> list[str]:
+        return []
+
+    def add_typed(self, line: str) -> None:
+        """Nothing."""
+
+
 class Console(Protocol):
     """One source of typed lines and one place to print. Used by trio's thread only."""
 

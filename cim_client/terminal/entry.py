@@ -154,11 +154,11 @@ class Entry:
 
 
 class _Remembered(History):
-    """The lines typed earlier, newest first. Keeping them over restarts is the console's owner's business."""
+    """The lines typed earlier, made of those of earlier runs, oldest first."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         super().__init__()
-        self._loaded_strings = list(lines)[:MAX_REMEMBERED]
+        self._loaded_strings = list(lines)[::-1][:MAX_REMEMBERED]
         self._loaded = True
 
     def load_history_strings(self) -> Iterable[str]:

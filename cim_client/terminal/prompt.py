@@ -20,7 +20,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple, TypeVar
 
 import trio
@@ -34,9 +34,9 @@ from prompt_toolkit.styles import Style
 
 from cim_client.terminal import colours, keys
 from cim_client.terminal.completion import Offers, Place
-from cim_client.terminal.console import NEXT_UNREAD
+from cim_client.terminal.console import NEXT_UNREAD, NoTypedLines, TypedLines
 from cim_client.terminal.drafts import Drafts
-from cim_client.terminal.entry import Entry
+from cim_client.terminal.entry import MAX_REMEMBERED, Entry
 from cim_client.terminal.external import Editor, NotEdited
 from cim_client.terminal.keyboard import Keyboard
 from cim_client.terminal.lines import Line, note
@@ -66,11 +66,12 @@ class _Typed(NamedTuple):
 class PromptConsole:
     """A `Console` on the controlling terminal. Made and closed by `open_prompt`."""
 
-    def __init__(self, token: trio.lowlevel.TrioToken, remembered: Iterable[str]) -> None:
+    def __init__(self, token: trio.lowlevel.TrioToken, typed: TypedLines) -> None:
         self._token = token
         self._typed_in, self._typed_out = trio.open_memory_channel[_Typed](MAX_TYPED_LINES)
         self._wanted_in, self._wanted_out = trio.open_memory_channel[str](1)
         self._full = False
+        self._kept = typed
         self._drafts = Drafts()
         self._ready = trio.Event()
         self._finished = trio.Event()
@@ -78,7 +79,7 @@ class PromptConsole:
         self._printer = Printer(token)
         self._editor = Editor(token)
         self._keyboard = Keyboard(sys.stdin)
-        self._entry = Entry(remembered, self._want, self._label)
+        self._entry = Entry(typed.typed(MAX_REMEMBERED), self._want, self._label)
         self._picker = Picker()
         self._surface = Surface(sys.stdout, size, term=os.environ.get("TERM"), enable_bell=True, enable_cpr=False)
         self._app: Application[None] = self._application()
@@ -99,6 +100,8 @@ class PromptConsole:
             if self._full:
                 self._full = False
                 self._printer.in_loop(self._enter)
+            if left is None:
+                self._kept.add_typed(line)
             self._drafts.begin(by_key=left is not None)
             yield line
             if self._drafts.end():
@@ -352,10 +355,10 @@ class PromptConsole:
 
 
 @contextlib.asynccontextmanager
-async def open_prompt(remembered: Iterable[str] = ()) -> AsyncIterator[PromptConsole]:
-    """`remembered`: lines typed in earlier runs, the newest first."""
+async def open_prompt(typed: TypedLines | None = None) -> AsyncIterator[PromptConsole]:
+    """`typed` keeps the lines that are typed; None: those of this run only."""
     with settings_kept():
-        console = PromptConsole(trio.lowlevel.current_trio_token(), remembered)
+        console = PromptConsole(trio.lowlevel.current_trio_token(), typed or NoTypedLines())
         await console.start()
         with resizes_told(console.resized):
             try:

@@ -56,7 +56,7 @@ def typists(terminals: Callable[..., Terminal]) -> Callable[..., Terminal]:
     program = str(Path(__file__).with_name("typist.py"))
 
     def open_typist(**env: str) -> Terminal:
-        terminal = terminals([sys.executable, program, "earlier two", "earlier one"], **env)
+        terminal = terminals([sys.executable, program, "earlier one", "earlier two"], **env)
         terminal.until("lobby>")
         return terminal
 

@@ -1,5 +1,7 @@
 """The input line in a terminal: what is typed, pasted, gone back to and completed."""
 
+import signal
+
 from tests.terminals import Terminal
 
 
@@ -38,6 +40,16 @@ def test_lines_of_earlier_runs_and_of_this_one(typist: Terminal) -> None:
     typist.until("lobby> earlier one")
     typist.type("\x1b[B\x1b[B\x1b[B" + "half")
     typist.until("lobby> half")
+
+
+def test_what_is_kept_of_this_run(typist: Terminal) -> None:
+    """What was typed; neither what a key stands for nor what was cleared or is half typed."""
+    typist.type("one\x1b\rtwo\r/to bob\rnever mind\x03\x1b1half")
+    typist.until("left bob with '' for lobby")
+    typist.until("lobby> half")
+    typist.process.send_signal(signal.SIGUSR2)
+    assert typist.wait() == 0
+    assert "kept: ['earlier one', 'earlier two', 'one\\ntwo', '/to bob']\nleft half typed: 'half'" in typist.text()
 
 
 def test_the_same_again_and_again_in_one_breath(typist: Terminal) -> None:

@@ -11,7 +11,7 @@
 `@half`           what is half typed
 ================ =======================================================================
 
-Arguments: lines typed in earlier runs, the newest first.
+Arguments: lines typed in earlier runs, oldest first. Those kept of this one are printed at the end.
 """
 
 import signal
@@ -118,9 +118,24 @@ class Typist:
             nursery.cancel_scope.cancel()
 
 
+class Kept:
+    """The lines that were typed."""
+
+    def __init__(self) -> None:
+        self.lines = sys.argv[1:]
+
+    def typed(self, limit: int) -> list[str]:
+        return self.lines[-limit:]
+
+    def add_typed(self, line: str) -> None:
+        self.lines.append(line)
+
+
 async def main() -> None:
-    async with open_prompt(sys.argv[1:]) as console:
+    kept = Kept()
+    async with open_prompt(kept) as console:
         await Typist(console).run()
+    print("kept:", kept.lines)
     print("left half typed:", repr(console.text))
 
 
