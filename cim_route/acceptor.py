@@ -13,7 +13,7 @@ import redis
 import structlog
 
 from cim_common import accept, faults, ids
-from cim_common.accept import Append, Status
+from cim_common.accept import Append, Owner, Status
 from cim_common.dial import dialer
 from cim_common.faults import Point
 from cim_common.store import keys
@@ -64,6 +64,23 @@ class Body(NamedTuple):
     content: bytes
     op: bytes = b""
     kind: int = 0
+
+
+class Appending(NamedTuple):
+    """An entry for an account that route has authenticated (I3).
+
+    `message_key` makes it idempotent; with `own_key` it is one of ours. `unmetered`: it is not limited (I17). After
+    `timeout_s` what became of it is unknown.
+    """
+
+    sender: int
+    sender_name: str
+    conversation: str
+    body: Body
+    message_key: str
+    own_key: bool = False
+    unmetered: bool = False
+    timeout_s: float = 10.0
 
 
 def body_of(text: str, reply_to: int = 0) -> Body:
@@ -185,6 +202,28 @@ class Acceptor:
             self._prepared(waiter, sender, sender_name, conversation, body, message_key, own_key, unverified, unmetered)
             for body, message_key in zip(bodies, message_keys, strict=True)
         ]
+        self._submit(appends)
+        if not waiter.wait(timeout_s):
+            raise Refused(Code.OUTCOME_UNKNOWN, 1.0)
+        return [outcome(append) for append in appends]
+
+    def begin(self, asked: Appending, owner: Owner) -> Append:
+        """Queue one entry. `owner` is told when it is settled, in the worker's thread, or before this returns;
+        `outcome` then says how. The timeout is the caller's.
+
+        Raises:
+            Refused: NO_SUCH_CONVERSATION.
+        """
+        if not may_take_part(asked.conversation, asked.sender):
+            raise Refused(Code.NO_SUCH_CONVERSATION)
+        append = self._prepared(
+            owner, asked.sender, asked.sender_name, asked.conversation, asked.body, asked.message_key, asked.own_key,
+            False, asked.unmetered,
+        )  # fmt: skip
+        self._submit([append])
+        return append
+
+    def _submit(self, appends: list[Append]) -> None:
         with self._changed:
             for append in appends:
                 if self._stopping or not self._up:
@@ -193,13 +232,10 @@ class Acceptor:
                 elif not self._group.submit(append):
                     append.owner.settled(append)
             self._changed.notify()
-        if not waiter.wait(timeout_s):
-            raise Refused(Code.OUTCOME_UNKNOWN, 1.0)
-        return [_outcome(append) for append in appends]
 
     def _prepared(
         self,
-        waiter: _Waiter,
+        owner: Owner,
         sender: int,
         sender_name: str,
         conversation: str,
@@ -214,7 +250,7 @@ class Acceptor:
             sender, sender_name, DEVICE, 0, self._clock.now_ms(), unverified=unverified, message_id=message_id
         )
         return Append(
-            waiter,
+            owner,
             conversation,
             accept.sender_argument(sender, DEVICE),
             0,
@@ -360,7 +396,12 @@ def _hash(message_key: str) -> str:
     return hashlib.sha256(message_key.encode()).hexdigest()[:32]
 
 
-def _outcome(append: Append) -> Stored:
+def outcome(append: Append) -> Stored:
+    """How a settled append ended.
+
+    Raises:
+        Refused: with the reason.
+    """
     if append.status in (Status.STORED, Status.KNOWN):
         return Stored(append.seq)
     code = code_of(append.code) if append.code else Code.OUTCOME_UNKNOWN

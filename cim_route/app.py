@@ -1,5 +1,6 @@
 """Route's app factory: the parts put together and every blueprint registered."""
 
+from collections.abc import Mapping
 from typing import NoReturn
 
 from flask import Response, request
@@ -33,6 +34,7 @@ from cim_route.passwords import Passwords
 from cim_route.placement import Placement
 from cim_route.problems import ProblemDocument
 from cim_route.settings import RouteSettings
+from cim_route.steps import InlineCall
 from cim_route.store import Store
 from cim_route.watcher import Watcher
 
@@ -40,9 +42,11 @@ API_PREFIXES = ("/v1/", "/operator/")
 
 
 class RouteApp(OpenAPI):
-    """The Flask app of route."""
+    """The Flask app of route. `inline_calls` are those of its calls that can do without a thread, by path."""
 
     request_class = JsonRequest
+    parts: Parts
+    inline_calls: Mapping[str, InlineCall]
 
 
 def create_app(
@@ -89,6 +93,8 @@ def create_app(
     if settings.legacy:
         app.register_blueprint(legacy.blueprint(parts))
     app.after_request(_private)
+    app.parts = parts
+    app.inline_calls = {"/v1/login": login.inline(parts), "/v1/messages": messages.inline(parts)}
     return app
 
 

@@ -10,6 +10,7 @@ from cim_common.tokens import SessionClaims, TokenExpired, TokenForged
 from cim_common.wire.codes import Code
 from cim_route.parts import Parts
 from cim_route.problems import Problem
+from cim_route.steps import Charge, Steps
 
 SECURITY: list[dict[str, list[str]]] = [{"bearer": []}]
 """What OpenAPI says of a call that needs a token."""
@@ -21,7 +22,11 @@ def bearer() -> str | None:
     Raises:
         Problem: BAD_TOKEN for another scheme.
     """
-    header = request.headers.get("Authorization")
+    return bearer_of(request.headers.get("Authorization"))
+
+
+def bearer_of(header: str | None) -> str | None:
+    """The same of such a header."""
     if header is None:
         return None
     scheme, _, token = header.partition(" ")
@@ -37,22 +42,29 @@ def signed_in(parts: Parts, budget: Budget | None = REQUESTS) -> tuple[Login, st
     Raises:
         Problem: BAD_TOKEN; SENDER_LIMIT or REQUEST_LIMIT, with the time to wait.
     """
-    claims = _claims(parts)
-    login = parts.store.run(accounts.login(claims.user, claims.device))
-    return _admitted(parts, claims, login, budget), claims.device
+    return parts.run(admitted(parts, bearer(), budget))
 
 
-def signed_in_to(parts: Parts, budget: Budget, name: str) -> tuple[Login, int]:
+def admitted(parts: Parts, token: str | None, budget: Budget | None) -> Steps[tuple[Login, str]]:
+    """The same for a token."""
+    claims = _claims(parts, token)
+    login = _good(claims, (yield from accounts.login(claims.user, claims.device)))
+    yield from _charged(login, budget)
+    return login, claims.device
+
+
+def admitted_to(parts: Parts, token: str | None, budget: Budget, name: str) -> Steps[tuple[Login, int]]:
     """The same for a call that concerns the user of a canonical name: the login, and that user's id, 0 if there is
     none. The store is asked once for both."""
-    claims = _claims(parts)
-    login, other = parts.store.run(accounts.login_and_id(claims.user, claims.device, name))
-    return _admitted(parts, claims, login, budget), other
+    claims = _claims(parts, token)
+    login, other = yield from accounts.login_and_id(claims.user, claims.device, name)
+    login = _good(claims, login)
+    yield from _charged(login, budget)
+    return login, other
 
 
-def _claims(parts: Parts) -> SessionClaims:
-    """What the request's token says; whether it is still good is for the account to say."""
-    token = bearer()
+def _claims(parts: Parts, token: str | None) -> SessionClaims:
+    """What a token says; whether it is still good is for the account to say."""
     if token is None:
         raise Problem(Code.BAD_TOKEN)
     try:
@@ -64,9 +76,12 @@ def _claims(parts: Parts) -> SessionClaims:
     return claims
 
 
-def _admitted(parts: Parts, claims: SessionClaims, login: Login | None, budget: Budget | None) -> Login:
+def _good(claims: SessionClaims, login: Login | None) -> Login:
     if login is None or login.version != claims.version or login.account.legacy:
         raise Problem(Code.BAD_TOKEN)
-    if budget is not None and not login.account.unmetered:
-        parts.budgets.charge(claims.user, budget)
     return login
+
+
+def _charged(login: Login, budget: Budget | None) -> Steps[None]:
+    if budget is not None and not login.account.unmetered:
+        yield Charge(login.account.id, budget)

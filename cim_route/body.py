@@ -34,6 +34,15 @@ class JsonRequest(Request):
         return parse_object(body)
 
 
+def object_of(body: bytes) -> dict[str, Any]:
+    """A JSON object; an absent body counts as an empty one.
+
+    Raises:
+        Problem: BAD_REQUEST.
+    """
+    return parse_object(body) if body else {}
+
+
 def parse_object(body: bytes) -> dict[str, Any]:
     """A JSON object (RFC 8259: UTF-8, no NaN).
 

@@ -57,6 +57,19 @@ class Budgets:
                 raise Problem(code, after_s=purse.closed_until - now)
             purse.left -= count
 
+    def spend(self, user: int, budget: Budget) -> bool:
+        """Take one of what is left here, waiting for nobody; whether there was one to take."""
+        purse = self._purse(user, budget)
+        if not purse.lock.acquire(blocking=False):
+            return False
+        try:
+            if not purse.left:
+                return False
+            purse.left -= 1
+            return True
+        finally:
+            purse.lock.release()
+
     @property
     def kept(self) -> int:
         return len(self._purses)

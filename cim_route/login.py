@@ -12,11 +12,14 @@ from cim_common.store.devices import OTHER_DOORS
 from cim_common.tokens import ConnectClaims, expires_at
 from cim_common.wire.codes import Code
 from cim_route.accounts import canonical
-from cim_route.auth import SECURITY, bearer, signed_in
+from cim_route.auth import SECURITY, admitted, bearer, bearer_of, signed_in
+from cim_route.body import object_of
 from cim_route.devices import now_ms
 from cim_route.parts import Parts
 from cim_route.placement import NoServer
+from cim_route.probes import family_of
 from cim_route.problems import Problem
+from cim_route.steps import Answer, Asked, InlineCall, Steps, answer
 
 log = structlog.get_logger()
 
@@ -58,11 +61,11 @@ def blueprint(parts: Parts) -> APIBlueprint:
         responses={200: LoggedIn},
     )
     def login(body: LoginBody) -> dict[str, object]:
-        if bearer() is not None:
-            found, device = _by_token(parts, body)
-        else:
-            found, device = _by_password(parts, body)
-        return _answer(parts, found, device, body.exclude)
+        token = bearer()
+        if token is not None:
+            return parts.run(_by_token(parts, token, body)).model_dump()
+        found, device = _by_password(parts, body)
+        return parts.run(_placed(parts, found, device, body.exclude)).model_dump()
 
     @bp.post("/logout", summary="End this device's token, and its connection", security=SECURITY, responses={204: None})
     def logout() -> tuple[str, int]:
@@ -73,19 +76,36 @@ def blueprint(parts: Parts) -> APIBlueprint:
     return bp
 
 
-def _by_token(parts: Parts, body: LoginBody) -> tuple[Login, str]:
+def inline(parts: Parts) -> InlineCall:
+    """`/v1/login` with a token; passwords need a thread, and so do servers that are known by name: to look it up."""
+
+    def login(asked: Asked) -> Steps[Answer] | None:
+        addressed = all(family_of(server.host) for server in parts.registry.servers())
+        return _answered(parts, asked) if addressed and "AUTHORIZATION" in asked.headers else None
+
+    return login
+
+
+def _answered(parts: Parts, asked: Asked) -> Steps[Answer]:
+    body = LoginBody.model_validate(object_of(asked.body))
+    token = bearer_of(asked.headers["AUTHORIZATION"])
+    assert token is not None
+    return answer(200, (yield from _by_token(parts, token, body)))
+
+
+def _by_token(parts: Parts, token: str, body: LoginBody) -> Steps[LoggedIn]:
     """The token proves the user; the device is its own unless another is asked for (a second opener of a folder)."""
     if body.name is not None or body.password is not None:
         raise Problem(Code.BAD_REQUEST, "Log in with a token or with name and password, not with both.", status=422)
-    found, device = signed_in(parts, None)
+    found, device = yield from admitted(parts, token, None)
     if not found.account.unmetered:
         parts.attempts.with_token(found.account.id)
-    if body.device_id is None or body.device_id == device:
-        return found, device
-    other = parts.store.run(accounts.login(found.account.id, checked_device(body.device_id)))
-    if other is None:
-        raise Problem(Code.BAD_TOKEN)
-    return other, body.device_id
+    if body.device_id is not None and body.device_id != device:
+        other = yield from accounts.login(found.account.id, checked_device(body.device_id))
+        if other is None:
+            raise Problem(Code.BAD_TOKEN)
+        found, device = other, body.device_id
+    return (yield from _placed(parts, found, device, body.exclude))
 
 
 def _by_password(parts: Parts, body: LoginBody) -> tuple[Login, str]:
@@ -140,10 +160,10 @@ def connect_claims(found: Login, device: str) -> ConnectClaims:
     return ConnectClaims(account.id, account.name, device, found.version, account.unmetered)
 
 
-def _answer(parts: Parts, found: Login, device: str, exclude: list[str]) -> dict[str, object]:
+def _placed(parts: Parts, found: Login, device: str, exclude: list[str]) -> Steps[LoggedIn]:
     account = found.account
     try:
-        server = parts.placement.choose(exclude)
+        server = yield from parts.placement.choosing(exclude)
     except NoServer as error:
         raise Problem(Code.NO_SERVER, after_s=NO_SERVER_RETRY_S) from error
     token = parts.tokens.session(account.id, device, found.version)
@@ -158,4 +178,4 @@ def _answer(parts: Parts, found: Login, device: str, exclude: list[str]) -> dict
         connect_token=connect_token,
         connect_expires_at=expires_at(connect_token),
         server=ServerAddress(id=server.id, host=server.host, port=server.tcp_port),
-    ).model_dump()
+    )

@@ -14,10 +14,22 @@ from cim_common.wire.kinds import Kind
 from cim_common.wire.messages import Change
 from cim_route.acceptor import Body, Refused, body_of
 from cim_route.accounts import canonical
-from cim_route.auth import SECURITY, signed_in, signed_in_to
+from cim_route.auth import SECURITY, admitted, admitted_to, bearer, bearer_of, signed_in
+from cim_route.body import object_of
 from cim_route.parts import Parts
 from cim_route.problems import Problem
-from cim_route.writing import KeyHeader, StoredChange, change, conversation_of, key_of, no_such_user, write
+from cim_route.steps import Answer, Asked, InlineCall, Steps, answer
+from cim_route.writing import (
+    Key,
+    KeyHeader,
+    StoredChange,
+    change,
+    conversation_named,
+    conversation_of,
+    key_of,
+    no_such_user,
+    writing,
+)
 
 
 class NewMessage(BaseModel):
@@ -55,11 +67,7 @@ def blueprint(parts: Parts) -> APIBlueprint:
 
     @bp.post("/messages", summary="Send a message", security=SECURITY, responses={201: StoredMessage})
     def send(header: KeyHeader, body: NewMessage) -> tuple[dict[str, Any], int]:
-        sender, conversation = _sender_and_receiver(parts, body)
-        key = key_of(header)
-        stored = write(parts, sender, conversation, _text(body), key)
-        message_id = key.message_id(sender.id, conversation)
-        return StoredMessage(conversation=conversation, seq=stored.seq, message_id=message_id).model_dump(), 201
+        return parts.run(_sending(parts, bearer(), body, key_of(header))).model_dump(), 201
 
     @bp.patch(MESSAGE, summary="Edit a message of one's own", security=SECURITY, responses={200: StoredChange})
     def edit(path: MessagePath, header: KeyHeader, body: EditBody) -> dict[str, Any]:
@@ -82,17 +90,37 @@ def blueprint(parts: Parts) -> APIBlueprint:
     return bp
 
 
-def _sender_and_receiver(parts: Parts, body: NewMessage) -> tuple[Account, str]:
+def inline(parts: Parts) -> InlineCall:
+    """`/v1/messages`."""
+
+    def send(asked: Asked) -> Steps[Answer]:
+        key = asked.headers.get("IDEMPOTENCY_KEY")
+        header = KeyHeader.model_validate({} if key is None else {"Idempotency-Key": key})
+        body = NewMessage.model_validate(object_of(asked.body))
+        token = bearer_of(asked.headers.get("AUTHORIZATION"))
+        return answer(201, (yield from _sending(parts, token, body, key_of(header))))
+
+    return send
+
+
+def _sending(parts: Parts, token: str | None, body: NewMessage, key: Key) -> Steps[StoredMessage]:
+    sender, conversation = yield from _sender_and_receiver(parts, token, body)
+    stored = yield from writing(sender, conversation, _text(body), key)
+    message_id = key.message_id(sender.id, conversation)
+    return StoredMessage(conversation=conversation, seq=stored.seq, message_id=message_id)
+
+
+def _sender_and_receiver(parts: Parts, token: str | None, body: NewMessage) -> Steps[tuple[Account, str]]:
     """Who sends, and into which conversation."""
     if (body.to is None) == (body.conversation is None):
         raise Problem(Code.BAD_REQUEST, "A message goes either to a name or into a conversation.", status=422)
     to = body.conversation if body.to is None else body.to
     assert to is not None
     if body.to is None or to == ids.LOBBY or to.startswith("@") or ids.is_group(to) or ids.direct_users(to) is not None:
-        login, _ = signed_in(parts, SENDS)
-        return login.account, conversation_of(parts, login.account.id, to)
+        login, _ = yield from admitted(parts, token, SENDS)
+        return login.account, (yield from conversation_named(login.account.id, to))
     name = canonical(to)
-    login, other = signed_in_to(parts, SENDS, name)
+    login, other = yield from admitted_to(parts, token, SENDS, name)
     if not other:
         raise no_such_user(name)
     return login.account, ids.direct(login.account.id, other)

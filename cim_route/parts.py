@@ -1,16 +1,20 @@
 """What the blueprints of route work with; made once, in `cim_route.app`."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from cim_common.accept import Append, Owner
 from cim_common.registry import Registry
+from cim_common.store.flow import Command, Flow, StoreError, StoreUnavailable
 from cim_common.store.presence import Directory
 from cim_common.tokens import Tokens
-from cim_route.acceptor import Body, Stored
+from cim_route.acceptor import Appending, Body, Refused, Stored
 from cim_route.attempts import Attempts
 from cim_route.budgets import Budgets
 from cim_route.passwords import Passwords
 from cim_route.placement import Placement
+from cim_route.problems import Problem
+from cim_route.steps import Charge, Probe, Steps, T, Wait
 from cim_route.store import Store
 from cim_route.watcher import Watcher
 
@@ -36,6 +40,10 @@ class Accepts(Protocol):
         timeout_s: float = 10.0,
     ) -> Stored:
         """Returns when the entry is durable; raises Refused."""
+        ...
+
+    def begin(self, asked: Appending, owner: Owner) -> Append:
+        """Returns at once; `owner` is told when the entry is durable, or refused."""
         ...
 
     def send_all(
@@ -68,3 +76,38 @@ class Parts:
     directory: Directory
     budgets: Budgets
     watcher: Watcher
+
+    def run(self, steps: Steps[T]) -> T:
+        """Take the steps of a call, and wait where they wait.
+
+        Raises:
+            Problem, Refused, StoreError, StoreUnavailable: what ended them.
+        """
+        try:
+            asked = next(steps)
+            while True:
+                try:
+                    answer = self._answer(asked)
+                except (Problem, Refused, StoreError, StoreUnavailable) as error:
+                    asked = steps.throw(error)
+                else:
+                    asked = steps.send(answer)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+    def _answer(self, asked: Wait) -> Any:
+        if isinstance(asked, list):
+            return self.store.run(_replies(asked))
+        if isinstance(asked, Charge):
+            return self.budgets.charge(asked.user, asked.budget)
+        if isinstance(asked, Probe):
+            return self.placement.probe(asked.server)
+        return self.acceptor.append(
+            asked.sender, asked.sender_name, asked.conversation, asked.body,
+            message_key=asked.message_key, own_key=asked.own_key, unmetered=asked.unmetered, timeout_s=asked.timeout_s,
+        )  # fmt: skip
+
+
+def _replies(commands: list[Command]) -> Flow[list[Any]]:
+    return (yield commands)

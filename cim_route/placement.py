@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
 from cim_common.registry import Server
+from cim_route.steps import Probe, Steps
 
 CONNECT_TIMEOUT_S = 1.0
 CHOOSE_WITHIN_S = 3.0
@@ -66,8 +67,8 @@ class Placement:
         probe: Callable[[Server], bool] = answers,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.probe = probe
         self._servers = servers
-        self._probe = probe
         self._clock = clock
         self._lock = threading.Lock()
         self._assigned: dict[str, _Assigned] = {}
@@ -79,13 +80,26 @@ class Placement:
         Raises:
             NoServer: none answers, or none in time.
         """
+        steps = self.choosing(exclude)
+        try:
+            asked = next(steps)
+            while True:
+                assert isinstance(asked, Probe)
+                asked = steps.send(self.probe(asked.server))
+        except StopIteration as stop:
+            chosen: Server = stop.value
+            return chosen
+
+    def choosing(self, exclude: Collection[str] = ()) -> Steps[Server]:
+        """The steps of `choose`."""
         give_up = self._clock() + CHOOSE_WITHIN_S
         tried: set[str] = set()
         while self._clock() < give_up:
             server = self._take(exclude, tried)
             if server is None:
                 break
-            if self._answers(server):
+            if (yield Probe(server)):
+                self._does_answer(server)
                 return server
             tried.add(server.ref)
             self._did_not_answer(server)
@@ -139,11 +153,14 @@ class Placement:
 
     def _answers(self, server: Server) -> bool:
         """Whether it takes connections, now: not every client that is sent to a dead one tries another."""
-        if not self._probe(server):
+        if not self.probe(server):
             return False
+        self._does_answer(server)
+        return True
+
+    def _does_answer(self, server: Server) -> None:
         with self._lock:
             self._left_out.pop(server.ref, None)
-        return True
 
     def _did_not_answer(self, server: Server) -> None:
         with self._lock:

@@ -119,13 +119,16 @@ class Problem(Exception):
             **self.more,
         }
 
-    def response(self) -> Response:
-        response = Response(json.dumps(self.document()), self.status, content_type=CONTENT_TYPE)
+    def headers(self) -> list[tuple[str, str]]:
+        headers = [("Content-Type", CONTENT_TYPE)]
         if self.after_s is not None:
-            response.headers["Retry-After"] = str(max(1, math.ceil(self.after_s)))
+            headers.append(("Retry-After", str(max(1, math.ceil(self.after_s)))))
         if self.status == HTTPStatus.UNAUTHORIZED:
-            response.headers["WWW-Authenticate"] = "Bearer"
-        return response
+            headers.append(("WWW-Authenticate", "Bearer"))
+        return headers
+
+    def response(self) -> Response:
+        return Response(json.dumps(self.document()), self.status, self.headers())
 
 
 def of_validation(error: ValidationError) -> Problem:
@@ -148,19 +151,20 @@ def _of_http(error: HTTPException) -> WsgiResponse:
     return response
 
 
-def _of_store(error: StoreUnavailable) -> Response:
-    log.warning("store_unavailable", error=str(error))
-    return Problem(Code.STORE_UNAVAILABLE, after_s=STORE_RETRY_S).response()
+def of_failure(error: Exception) -> Problem:
+    """What the caller is told of an error that is none of its making; it is logged here."""
+    if isinstance(error, StoreUnavailable):
+        log.warning("store_unavailable", error=str(error))
+        return Problem(Code.STORE_UNAVAILABLE, after_s=STORE_RETRY_S)
+    if isinstance(error, StoreError):
+        log.error("store_error", error=str(error))
+    else:
+        log.error("request_failed", exc_info=error)
+    return Problem(Code.INTERNAL)
 
 
-def _of_store_error(error: StoreError) -> Response:
-    log.error("store_error", error=str(error))
-    return Problem(Code.INTERNAL).response()
-
-
-def _of_bug(error: Exception) -> Response:
-    log.exception("request_failed")
-    return Problem(Code.INTERNAL).response()
+def _of_failure(error: Exception) -> Response:
+    return of_failure(error).response()
 
 
 def install(app: Flask) -> None:
@@ -168,9 +172,7 @@ def install(app: Flask) -> None:
     handlers: list[tuple[type[Exception], Callable[..., WsgiResponse]]] = [
         (Problem, Problem.response),
         (HTTPException, _of_http),
-        (StoreUnavailable, _of_store),
-        (StoreError, _of_store_error),
-        (Exception, _of_bug),
+        (Exception, _of_failure),
     ]
     for kind, handler in handlers:
         app.register_error_handler(kind, handler)

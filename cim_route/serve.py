@@ -7,13 +7,13 @@ import socket
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
-from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
 from waitress.server import create_server  # type: ignore[import-untyped]
-from waitress.task import ErrorTask, WSGITask  # type: ignore[import-untyped]
 
 from cim_common import faults
 from cim_common.registry import Server, open_registry
@@ -21,12 +21,15 @@ from cim_common.store.flow import StoreError, StoreUnavailable
 from cim_common.store.interest import Liveness
 from cim_common.store.metadata import StoreMismatch
 from cim_common.tokens import Tokens
-from cim_common.wire.codes import Code
 from cim_route.acceptor import Acceptor
 from cim_route.app import create_app
 from cim_route.attempts import Attempts
-from cim_route.problems import CONTENT_TYPE, Problem
+from cim_route.body import MAX_BODY_BYTES
+from cim_route.channel import Channel
+from cim_route.inline import Inline
+from cim_route.link import Link
 from cim_route.settings import RouteSettings
+from cim_route.steps import Answer, Asked
 from cim_route.store import Store
 from cim_route.watcher import MAX_WAITING, Watcher
 
@@ -47,48 +50,16 @@ STOP_S = 5.0
 """What requests that are being answered may still take at the end."""
 
 
-class _ProblemTask(ErrorTask):  # type: ignore[misc]
-    """Waitress' own refusals (a malformed or oversized request) as problem documents."""
-
-    def execute(self) -> None:
-        status = self.request.error.code
-        code = Code.TOO_LARGE if status in (413, 431) else Code.BAD_REQUEST if status < 500 else Code.INTERNAL
-        body = json.dumps(Problem(code, status=status).document()).encode()
-        self.status = f"{status} {self.request.error.reason}"
-        self.response_headers.append(("Content-Type", CONTENT_TYPE))
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
-
-
-class _Task(WSGITask):  # type: ignore[misc]
-    """Waitress writes head and body apart, each at once: two system calls, and a client that is woken twice."""
-
-    wrote_header: bool
-
-    def write(self, data: bytes) -> None:
-        if self.complete and not self.wrote_header and self.has_body and self.content_length == len(data):
-            head = self.build_response_header()
-            self.wrote_header = True
-            self.content_bytes_written = len(data)
-            self.channel.write_soon(head + data)
-        else:
-            super().write(data)
-
-
-class _Channel(HTTPChannel):  # type: ignore[misc]
-    task_class = _Task
-    error_task_class = _ProblemTask
-
-
 class RouteServer:
-    """Listens from its making; serves while `run` runs.
+    """Listens from its making; serves while `run` runs. Calls that `inline` takes are answered in that thread.
 
     Raises:
         OSError: the address cannot be listened on.
     """
 
-    def __init__(self, app: Callable[..., Any], host: str, port: int, threads: int = THREADS) -> None:
+    def __init__(
+        self, app: Callable[..., Any], host: str, port: int, threads: int = THREADS, inline: Inline | None = None
+    ) -> None:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
         self.port: int = listener.getsockname()[1]
@@ -107,35 +78,103 @@ class RouteServer:
             asyncore_use_poll=True,
             ident="cim",
         )
-        self._waitress.channel_class = _Channel
+        self._waitress.channel_class = Channel
+        self._waitress.add_task = self._take
+        self._waitress.pull_trigger = self._wake
+        self._inline = inline
+        self._arrived: deque[Channel] = deque()
+        self._thread = 0
+        self._ended = False
 
     def run(self) -> None:
         """Serve until `stop`, then answer what has been asked, `STOP_S` at most, and close everything."""
+        self._thread = threading.get_ident()
+        if self._inline is not None:
+            self._inline.start(self._map, self._wake)
         while not self._stopping:
             self._pass(1.0)
         self._waitress.accepting = False
         give_up = time.monotonic() + STOP_S
         while self._busy() and time.monotonic() < give_up:
             self._pass(0.05)
+        if self._inline is not None:
+            self._inline.end()
         self._waitress.task_dispatcher.shutdown(timeout=1)
+        self._ended = True
         self._waitress.asyncore.close_all(self._map)
 
     def stop(self) -> None:
         """End `run`; from any thread or a signal handler."""
         self._stopping = True
-        self._waitress.pull_trigger()
+        self._end_poll()
 
     def _pass(self, timeout_s: float) -> None:
-        self._waitress.asyncore.loop(timeout=timeout_s, use_poll=True, map=self._map, count=1)
+        self._waitress.asyncore.loop(timeout=0 if self._arrived else timeout_s, use_poll=True, map=self._map, count=1)
+        if self._inline is None:
+            return
+        try:
+            while self._arrived:
+                self._offer(self._inline, self._arrived.popleft())
+            self._inline.turn()
+        except Exception:
+            # A bug of ours: told; a route without this thread would be worse.
+            log.exception("inline_failed")
+
+    def _wake(self) -> None:
+        """End the poll, if it is not this thread that polls."""
+        if threading.get_ident() != self._thread:
+            self._end_poll()
+
+    def _end_poll(self) -> None:
+        """What comes after the end of `run` (an append that was settled late) finds the pipe closed, or another's."""
+        if not self._ended:
+            self._waitress.trigger.pull_trigger()
+
+    def _take(self, channel: Any) -> None:
+        """A request has been read, or its turn has come after another one of its connection."""
+        if self._inline is not None and threading.get_ident() == self._thread:
+            self._arrived.append(channel)  # the lock of its requests is held here
+        else:
+            self._waitress.task_dispatcher.add_task(channel)
+
+    def _offer(self, inline: Inline, channel: Any) -> None:
+        asked = _asked(channel.requests[0], inline) if channel.requests else None
+        if asked is None:
+            self._waitress.task_dispatcher.add_task(channel)
+        else:
+            inline.offer(channel.requests[0].path, asked, partial(self._answered, channel))
+
+    def _answered(self, channel: Any, answer: Answer | None) -> None:
+        channel.answer = answer
+        if answer is None:
+            self._waitress.task_dispatcher.add_task(channel)
+        else:
+            channel.service()
 
     def _busy(self) -> bool:
         channels = list(self._waitress.active_channels.values())
         return any(channel.requests or channel.total_outbufs_len for channel in channels)
 
 
-def serve(app: Callable[..., Any], host: str, port: int) -> tuple[int, Callable[[], None]]:
+def _asked(request: Any, inline: Inline) -> Asked | None:
+    """The request, if it is one for `inline`: JSON of an ordinary size, or no body."""
+    if request.error or request.command != "POST" or request.query or not inline.takes(request.path):
+        return None
+    length = request.headers.get("CONTENT_LENGTH", "0")
+    if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
+        return None
+    stream = request.get_body_stream()
+    body: bytes = stream.read()
+    stream.seek(0)
+    kind = request.headers.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+    return Asked(request.headers, body) if kind == "application/json" or not body else None
+
+
+def serve(
+    app: Callable[..., Any], host: str, port: int, inline: Inline | None = None
+) -> tuple[int, Callable[[], None]]:
     """Serve in a thread of its own; returns the port and a function that stops it and waits for its end."""
-    server = RouteServer(app, host, port)
+    server = RouteServer(app, host, port, inline=inline)
     thread = threading.Thread(target=server.run, name="waitress", daemon=True)
     thread.start()
 
@@ -165,7 +204,8 @@ def run(settings: RouteSettings) -> int:
     tokens = Tokens(settings.secret)
     app = create_app(settings, store, registry, tokens, acceptor, attempts=attempts, watcher=watcher)
     try:
-        server = RouteServer(app, settings.host, settings.port)
+        inline = Inline(app.parts, app.inline_calls, Link(settings.redis_url))
+        server = RouteServer(app, settings.host, settings.port, inline=inline)
     except OSError as error:
         reason = error.strerror or str(error)
         print(f"Cannot listen on {settings.host}:{settings.port} ({reason}): choose another port.", file=sys.stderr)

@@ -78,6 +78,10 @@ class Store:
         drive(metadata.check(), self._execute)
         self._checked = True
 
+    @property
+    def checked(self) -> bool:
+        return self._checked
+
     def run(self, flow: Flow[T]) -> T:
         """The result of a flow.
 

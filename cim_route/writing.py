@@ -10,12 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from cim_common import changes, ids
 from cim_common.store import accounts, conversations
 from cim_common.store.accounts import Account
+from cim_common.store.flow import Flow
 from cim_common.wire.codes import Code
 from cim_common.wire.messages import Change
-from cim_route.acceptor import Body, Refused, Stored
+from cim_route.acceptor import Appending, Body, Refused, Stored
 from cim_route.accounts import canonical
 from cim_route.parts import Parts
 from cim_route.problems import Problem
+from cim_route.steps import Steps
 
 WITHIN_S = 8.0
 OWN_TRIES = 2
@@ -68,8 +70,14 @@ def conversation_of(parts: Parts, user: int, text: str) -> str:
     Raises:
         Problem: NO_SUCH_CONVERSATION, NO_SUCH_USER, BAD_NAME.
     """
+    return parts.store.run(conversation_named(user, text))
+
+
+def conversation_named(user: int, text: str) -> Flow[str]:
+    """The same as a flow."""
     if text.startswith("@"):
-        return ids.direct(user, user_named(parts, text[1:]))
+        (other,) = yield from ids_named([text[1:]])
+        return ids.direct(user, other)
     if not conversations.may_take_part(text, user):
         raise Problem(Code.NO_SUCH_CONVERSATION)
     return text
@@ -87,8 +95,13 @@ def user_named(parts: Parts, name: str) -> int:
 
 def users_named(parts: Parts, names: Sequence[str]) -> list[int]:
     """The same for several; the first unknown one is told."""
+    return parts.store.run(ids_named(names))
+
+
+def ids_named(names: Sequence[str]) -> Flow[list[int]]:
+    """The same as a flow."""
     wanted = [canonical(name) for name in names]
-    users = parts.store.run(accounts.ids_of(wanted))
+    users = yield from accounts.ids_of(wanted)
     for name, user in zip(wanted, users, strict=True):
         if not user:
             raise no_such_user(name)
@@ -123,13 +136,18 @@ def write(parts: Parts, sender: Account, conversation: str, body: Body, key: Key
     Raises:
         Problem: with the reason.
     """
+    return parts.run(writing(sender, conversation, body, key))
+
+
+def writing(sender: Account, conversation: str, body: Body, key: Key) -> Steps[Stored]:
+    """The steps of `write`."""
     tries = OWN_TRIES if key.own else 1
     while True:
         try:
-            return parts.acceptor.append(
-                sender.id, sender.name, conversation, body,
-                message_key=key.text, own_key=key.own, unmetered=sender.unmetered, timeout_s=WITHIN_S / tries,
-            )  # fmt: skip
+            stored: Stored = yield Appending(
+                sender.id, sender.name, conversation, body, key.text, key.own, sender.unmetered, WITHIN_S / tries
+            )
+            return stored
         except Refused as refused:
             tries -= 1
             if refused.code != Code.OUTCOME_UNKNOWN or tries <= 0:

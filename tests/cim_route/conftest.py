@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 import pytest
 from argon2 import PasswordHasher
 
+from cim_common.accept import Append, Owner, Status
 from cim_common.registry import Registry, Server
 from cim_common.store.flow import Command
 from cim_common.store.interest import Liveness
@@ -16,7 +17,7 @@ from cim_common.store.presence import Directory
 from cim_common.tokens import Tokens
 from cim_common.wire import codec
 from cim_common.wire.messages import Entry
-from cim_route.acceptor import Acceptor, Body, Refused, Stored
+from cim_route.acceptor import Acceptor, Appending, Body, Refused, Stored
 from cim_route.app import RouteApp, create_app
 from cim_route.attempts import Attempts
 from cim_route.passwords import Passwords
@@ -58,6 +59,8 @@ class Accepted:
         self.sent: list[Sent] = []
         self.waiting = 0
         self.refusals: list[Refused] = []
+        self.hold: Callable[[Callable[[], None]], None] = lambda settle: settle()
+        """What becomes of the news that an append has ended."""
 
     def append(
         self,
@@ -77,6 +80,21 @@ class Accepted:
                 sender, sender_name, conversation, entry.text, message_key, own_key, entry, json.loads(body.op or "{}")
             )
         )
+
+    def begin(self, asked: Appending, owner: Owner) -> Append:
+        append = Append(owner, asked.conversation, b"", 0, 0, b"", b"", 0.0)
+        try:
+            stored = self.append(
+                asked.sender, asked.sender_name, asked.conversation, asked.body,
+                message_key=asked.message_key, own_key=asked.own_key,
+            )  # fmt: skip
+        except Refused as refused:
+            status = Status.REFUSED if refused.after_s is None else Status.RETRY
+            append.refuse(status, refused.code, int((refused.after_s or 0) * 1000))
+        else:
+            append.status, append.seq = Status.STORED, stored.seq
+        self.hold(lambda: owner.settled(append))
+        return append
 
     def send_all(
         self,

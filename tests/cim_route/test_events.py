@@ -323,7 +323,7 @@ def test_while_they_wait_only_the_watcher_asks(people: list[Program], bob: Liste
     watch.close()
     for thread in threads:
         thread.join(20)
-    assert watch._thread is None
+    eventually(lambda: watch._thread is None)
 
 
 def calls(store: "redis.Redis") -> dict[str, int]:

@@ -17,6 +17,8 @@ from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
 
 from cim_common.registry import Server
 from cim_common.registry.leases import LeaseRegistry
+from cim_route.inline import Inline
+from cim_route.link import Link
 from cim_route.serve import MAX_HEADER_BYTES, MAX_RECEIVED_BYTES, THREADS, RouteServer, serve
 from cim_route.watcher import MAX_WAITING
 from tests.cim_route.conftest import PASSWORD, SECRET, Route
@@ -76,6 +78,125 @@ def raw(port: int, request: bytes) -> tuple[bytes, Any]:
             answer += data
     head, _, body = answer.partition(b"\r\n\r\n")
     return head, json.loads(body)
+
+
+class Lane:
+    """Route as it runs, with calls that need no thread; `threads` are the paths of those that had one."""
+
+    def __init__(self, route: Route, url: str) -> None:
+        self.threads: list[str] = []
+        self.inline = Inline(route.app.parts, route.app.inline_calls, Link(url))
+        self.server = RouteServer(self._app(route.app), "127.0.0.1", 0, inline=self.inline)
+        self._runner = threading.Thread(target=self.server.run)
+        self._runner.start()
+        eventually(lambda: self.inline.takes("/v1/login"))
+
+    def _app(self, app: Any) -> Callable[..., Any]:
+        def counting(environ: Any, start_response: Any) -> Any:
+            self.threads.append(environ["PATH_INFO"])
+            return app(environ, start_response)
+
+        return counting
+
+    def stop(self) -> None:
+        self.server.stop()
+        self._runner.join(20)
+        assert not self._runner.is_alive()
+
+
+@pytest.fixture
+def lane(route: Route, redis_url: str) -> Iterator[Lane]:
+    route.store.check()
+    made = Lane(route, redis_url)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def alice(route: Route) -> str:
+    """Her header, and a budget leased."""
+    header = route.bearer("alice")
+    assert route.client().post("/v1/messages", json={"to": "lobby", "text": "x"}, headers=header).status_code == 201
+    return header["Authorization"]
+
+
+def test_logins_with_a_token_and_messages_take_no_thread(lane: Lane, alice: str) -> None:
+    port = lane.server.port
+    for _ in range(3):
+        status, found = call(port, "POST", "/v1/login", Authorization=alice)
+        assert (status, found["name"]) == (200, "alice")
+        message = json.dumps({"to": "lobby", "text": "hello"}).encode()
+        assert call(port, "POST", "/v1/messages", message, Authorization=f"Bearer {found['token']}")[0] == 201
+    assert call(port, "POST", "/v1/login", b"{", Authorization=alice)[1]["code"] == 1000
+    assert lane.threads == []
+
+
+def test_others_take_one(lane: Lane, alice: str) -> None:
+    port = lane.server.port
+    password = json.dumps({"name": "alice", "password": PASSWORD}).encode()
+    large = json.dumps({"to": "lobby", "text": "x" * 70_000}).encode()
+    assert call(port, "POST", "/v1/login", password)[0] == 200
+    assert call(port, "POST", "/v1/login?x=1", Authorization=alice)[0] == 200
+    assert call(port, "GET", "/v1/login", Authorization=alice)[0] == 405
+    assert call(port, "POST", "/v1/messages", large, Authorization=alice)[0] == 413
+    plain = {"Content-Type": "text/plain"}
+    assert call(port, "POST", "/v1/messages", b"{}", Authorization=alice, **plain)[0] == 415
+    assert lane.threads == ["/v1/login"] * 3 + ["/v1/messages"] * 2
+
+
+def test_requests_sent_at_once_are_answered_in_their_order(lane: Lane, alice: str) -> None:
+    login = f"POST /v1/login HTTP/1.1\r\nHost: x\r\nAuthorization: {alice}\r\n".encode()
+    other = b"GET /v1/names/alice HTTP/1.1\r\nHost: x\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", lane.server.port), 10) as sock:
+        sock.sendall(login + b"\r\n" + other + login + b"\r\n" + other + login + b"Connection: close\r\n\r\n")
+        answers = b""
+        while data := sock.recv(65_536):
+            answers += data
+    heads = answers.split(b"HTTP/1.1 ")[1:]
+    assert [head[:3] for head in heads] == [b"200"] * 5
+    assert [b'"connect_token"' in head for head in heads] == [True, False, True, False, True]
+
+
+def test_one_of_http_1_0_is_answered_and_closed(lane: Lane, alice: str) -> None:
+    head, found = raw(lane.server.port, f"POST /v1/login HTTP/1.0\r\nAuthorization: {alice}\r\n\r\n".encode())
+    assert head.split()[:2] == [b"HTTP/1.0", b"200"]
+    assert b"Cache-Control: no-store" in head
+    assert found["name"] == "alice"
+    assert lane.threads == []
+
+
+def test_one_who_goes_before_the_answer_hurts_nobody(lane: Lane, route: Route, alice: str) -> None:
+    settle: list[Callable[[], None]] = []
+    route.acceptor.hold = settle.append
+    body = b'{"to": "lobby", "text": "x"}'
+    head = f"POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: {alice}\r\nContent-Type: application/json\r\n"
+    with socket.create_connection(("127.0.0.1", lane.server.port), 10) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        sock.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        eventually(lambda: settle)
+    for settled in settle:
+        settled()
+    assert call(lane.server.port, "POST", "/v1/login", Authorization=alice)[0] == 200
+    assert lane.threads == []
+
+
+def test_a_stop_answers_what_needs_no_thread_too(lane: Lane, route: Route, alice: str) -> None:
+    settle: list[Callable[[], None]] = []
+    route.acceptor.hold = settle.append
+    answers: list[Any] = []
+    message = json.dumps({"to": "lobby", "text": "x"}).encode()
+    caller = threading.Thread(
+        target=lambda: answers.append(call(lane.server.port, "POST", "/v1/messages", message, Authorization=alice))
+    )
+    caller.start()
+    eventually(lambda: settle)
+    lane.server.stop()
+    eventually(lambda: not lane.server._waitress.accepting)
+    for settled in settle:
+        settled()
+    caller.join(10)
+    assert [status for status, _ in answers] == [201]
+    lane.stop()
 
 
 def test_those_who_wait_take_no_thread_from_the_others(route: Route, port: int) -> None:
