@@ -3,11 +3,13 @@
 from cim_client.client import Client, connect
 from cim_client.errors import CimError, Closed, OutcomeUnknown, Refused, Unavailable
 from cim_client.groups import Group
+from cim_client.local import Local
 from cim_client.streams import History
 from cim_client.types import (
     Conversation,
     Device,
     Event,
+    Found,
     Gap,
     Member,
     Message,
@@ -25,9 +27,11 @@ __all__ = [
     "Conversation",
     "Device",
     "Event",
+    "Found",
     "Gap",
     "Group",
     "History",
+    "Local",
     "Member",
     "Message",
     "OutcomeUnknown",

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractAsyncContextManager
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 import trio
@@ -19,6 +20,7 @@ from cim_client.errors import Closed
 from cim_common.wire.codes import Code
 
 T = TypeVar("T")
+PIECE = 200
 
 
 class Calls:
@@ -129,6 +131,13 @@ class Stream(Generic[T]):
             self._kept.append(item)
             return True
         return False
+
+
+def in_pieces(calls: Calls, make: Callable[[], Iterator[T]]) -> Iterator[T]:
+    """What an iterator gives that may only be used in the client's thread; some are fetched at a time."""
+    items = calls.now(make)
+    while piece := calls.now(lambda: list(islice(items, PIECE))):
+        yield from piece
 
 
 def _closed() -> Closed:

@@ -1,4 +1,4 @@
-# Written by tools/gen-blocking from client.py and groups.py; a test compares.
+# Written by tools/gen-blocking from client.py, groups.py and local.py; a test compares.
 """The SDK for ordinary blocking code: the same client, in a thread of its own.
 
     with connect("http://127.0.0.1:8083", name="alice", password="...", register=True) as me:
@@ -15,14 +15,29 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar
 
 from cim_client import client as _client
 from cim_client import groups as _groups
-from cim_client.background import Calls, Stream, in_background
+from cim_client import local as _local
+from cim_client.background import Calls, Stream, in_background, in_pieces
 from cim_client.errors import CimError
 from cim_client.streams import History as _History
-from cim_client.types import Conversation, Device, Event, Gap, Member, Message, Presence, Receipt, Scheduled, Waiting
+from cim_client.types import (
+    Conversation,
+    Device,
+    Event,
+    Found,
+    Gap,
+    Member,
+    Message,
+    Presence,
+    Receipt,
+    Scheduled,
+    Waiting,
+)
+
+T = TypeVar("T")
 
 
 class History(Stream[Message]):
@@ -104,8 +119,75 @@ class Group:
         return self._calls.wait(partial(self._inner.dissolve))
 
 
-def _plain(to: Group | str) -> _groups.Group | str:
+def _plain(to: Group | T) -> _groups.Group | T:
     return to._inner if isinstance(to, Group) else to
+
+
+class Local:
+    """Messages kept by this device, drafts, settings and typed lines. Nothing here asks the cluster.
+
+    In the data folder; without one in memory, for as long as the client lives. Messages are there with
+    `connect(keep_messages=True)` only. A conversation is a `Group`, "lobby" or a conversation id. All of it is quick,
+    connected or not: no call does more than some milliseconds of work, a search at most some tens.
+    """
+
+    def __init__(self, calls: Calls, inner: _local.Local) -> None:
+        self._calls = calls
+        self._inner = inner
+
+    @property
+    def failure(self) -> str:
+        """Why nothing is kept in the data folder any more (`connect(on_store_failure="memory")`); "" if all is well."""
+        return self._calls.now(lambda: self._inner.failure)
+
+    def search(
+        self, text: str, conversation: Group | str | None = None, limit: int = 50, before_id: int | None = None
+    ) -> list[Found]:
+        """Messages that hold a text, in any script and either case, newest first; of one conversation, or of all.
+
+        With the `id` of the last one found as `before_id` a search goes on. At most 1,000 at a time.
+        """
+        return self._calls.now(partial(self._inner.search, text, _plain(conversation), limit, before_id))
+
+    def messages(self, conversation: Group | str, limit: int = 100, before_seq: int | None = None) -> list[Message]:
+        """Messages of a conversation, newest first, or those below `before_seq`. At most 1,000 at a time."""
+        return self._calls.now(partial(self._inner.messages, _plain(conversation), limit, before_seq))
+
+    def latest(self, conversation: Group | str) -> Message | None:
+        """The newest message of a conversation."""
+        return self._calls.now(partial(self._inner.latest, _plain(conversation)))
+
+    def export(self, conversation: Group | str | None = None) -> Iterator[Message]:
+        """All messages, or those of a conversation, oldest first. They are read some at a time as one goes on."""
+        return in_pieces(self._calls, partial(self._inner.export, _plain(conversation)))
+
+    def draft(self, conversation: Group | str) -> str:
+        """What was half typed in a conversation, "" if nothing was."""
+        return self._calls.now(partial(self._inner.draft, _plain(conversation)))
+
+    def set_draft(self, conversation: Group | str, text: str) -> None:
+        """Keep what is half typed, up to 65,536 characters of it, over restarts; "" forgets it."""
+        return self._calls.now(partial(self._inner.set_draft, _plain(conversation), text))
+
+    def setting(self, name: str) -> str | None:
+        """What a setting of the program was set to last, None if it never was."""
+        return self._calls.now(partial(self._inner.setting, name))
+
+    def set_setting(self, name: str, value: str | None) -> None:
+        """Keep a setting over restarts; None forgets it.
+
+        Raises:
+            ValueError: name or value has more than 4,096 characters, or there are 256 settings already.
+        """
+        return self._calls.now(partial(self._inner.set_setting, name, value))
+
+    def typed(self, limit: int = 1000) -> list[str]:
+        """Lines typed before, oldest first, at most the newest `limit`."""
+        return self._calls.now(partial(self._inner.typed, limit))
+
+    def add_typed(self, line: str) -> None:
+        """Remember a line for `typed`, the newest 1,000 of them. One that is typed again at once is remembered once."""
+        return self._calls.now(partial(self._inner.add_typed, line))
 
 
 class Client:
@@ -172,6 +254,11 @@ class Client:
         And "events_dropped": those that were not taken in time.
         """
         return self._calls.now(lambda: self._inner.queues)
+
+    @property
+    def local(self) -> Local:
+        """What this device keeps on its own machine: messages, drafts, settings, typed lines."""
+        return self._calls.now(lambda: Local(self._calls, self._inner.local))
 
     def send(self, to: Group | str, text: str, *, reply_to: int | None = None, timeout_s: float = 30.0) -> Receipt:
         """Send a message; returns when it is durable. `reply_to` is the seq of the message it answers.
@@ -403,12 +490,16 @@ def connect(
     timeout_s: float = 30.0,
     wait: bool = True,
     on_store_failure: Literal["raise", "memory"] = "raise",
+    keep_messages: bool = False,
 ) -> Iterator[Client]:
     """Log in and connect; the client ends with the block.
 
     `register` creates the account if there is none of that name. `token` is that of an earlier login
     (`client.token`) and saves the password. Without `data_dir` the device is ephemeral: it begins with what is sent
     from now on. With it, the device keeps its positions and what it posted.
+
+    With `keep_messages` what is shown, sent and read back is kept, to be searched in `client.local`; without `data_dir`
+    in memory.
 
     With `wait=False` it connects in the background, for as long as it takes, and the block begins at once: `state` is
     "connecting", and what is posted is sent when there is a connection. Should route refuse the login, the client ends:
@@ -436,6 +527,7 @@ def connect(
             timeout_s=timeout_s,
             wait=wait,
             on_store_failure=on_store_failure,
+            keep_messages=keep_messages,
         )
     ) as (inner, calls):
         yield Client(calls, inner)

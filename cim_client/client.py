@@ -22,6 +22,7 @@ from cim_client.conversing import Conversing
 from cim_client.core import Core
 from cim_client.errors import CimError, Refused, Unavailable
 from cim_client.groups import Group, chunks
+from cim_client.local import Local
 from cim_client.route_api import RouteApi
 from cim_client.store import open_store
 from cim_client.store_contract import LocalStore
@@ -109,6 +110,11 @@ class Client:
             "events": len(core.events),
             "events_dropped": core.events.dropped,
         }
+
+    @property
+    def local(self) -> Local:
+        """What this device keeps on its own machine: messages, drafts, settings, typed lines."""
+        return Local(self._core.store)
 
     # -- messages ----------------------------------------------------------------------------------------
 
@@ -375,12 +381,16 @@ async def connect(
     timeout_s: float = 30.0,
     wait: bool = True,
     on_store_failure: Literal["raise", "memory"] = "raise",
+    keep_messages: bool = False,
 ) -> AsyncIterator[Client]:
     """Log in and connect; the client ends with the block.
 
     `register` creates the account if there is none of that name. `token` is that of an earlier login
     (`client.token`) and saves the password. Without `data_dir` the device is ephemeral: it begins with what is sent
     from now on. With it, the device keeps its positions and what it posted.
+
+    With `keep_messages` what is shown, sent and read back is kept, to be searched in `client.local`; without `data_dir`
+    in memory.
 
     With `wait=False` it connects in the background, for as long as it takes, and the block begins at once: `state` is
     "connecting", and what is posted is sent when there is a connection. Should route refuse the login, the client ends:
@@ -403,7 +413,7 @@ async def connect(
         await _register(api, name, password, timeout_s)
     try:
         open_it = open_or_memory if data_dir is not None and on_store_failure == "memory" else open_store
-        store: LocalStore = open_it(data_dir, api.url, name)
+        store: LocalStore = open_it(data_dir, api.url, name, keep_messages)
     except (OSError, ValueError) as error:
         raise CimError(Code.BAD_REQUEST, str(error)) from error
     core = Core(api, store, name, password, token)

@@ -75,6 +75,7 @@ class Conversing:
                 request, conversation, part.before, count, part.after, part.time_ms, part.forward, current=True
             )
         )
+        self._core.receiving.read_back(page)
         return page
 
     async def conversations(self) -> list[Conversation]:

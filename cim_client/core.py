@@ -9,6 +9,7 @@ import trio
 from cim_client.errors import CimError, Closed, Refused
 from cim_client.events import Events
 from cim_client.inbox import Inbox
+from cim_client.keeping import Keeping
 from cim_client.link import Link
 from cim_client.names import Names
 from cim_client.outbox import Settled
@@ -42,9 +43,10 @@ class Core:
         self.events = Events()
         self.tasks = Tasks()
         parts = Parts(store, self.requests, self.names, self.events, self.tasks, self.link.wake)
-        self.inbox = Inbox(store.device, lambda: store.last_n)
-        self.sending = Sending(parts, self.inbox, self._left_device)
-        self.receiving = Receiving(parts, self.inbox)
+        keeping = Keeping() if store.keeps else None
+        self.inbox = Inbox(store.device, lambda: store.last_n, keeping)
+        self.sending = Sending(parts, self.inbox, self._left_device, self.cluster_time_ms)
+        self.receiving = Receiving(parts, self.inbox, keeping)
         self.signals: list[wire.Signal] = []
         self.error: CimError | None = None
         self.closed = False
@@ -149,7 +151,7 @@ class Core:
     def connected(self, welcome: wire.LoginOk) -> None:
         self.name, self.user_id, self.server = welcome.name, welcome.user, welcome.server
         self.clock_ahead_ms = welcome.server_time_ms - self._now_ms()
-        self.sending.user = welcome.user
+        self.sending.user, self.sending.name = welcome.user, welcome.name
         self.store.logged_in(welcome.user)
         self.state, self._was_connected = "connected", True
         self.receiving.connected(welcome.user)

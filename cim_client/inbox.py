@@ -8,12 +8,15 @@ Texts wait in the buffer until the program asks for them; a message counts as sh
 Everything else there is to tell (changes, holes, a log that went back) is `News`, in the order of the log, told as
 it is taken. A text that is recalled or edited while it waits is shown as it is then, or not at all.
 
+A device that keeps messages is told what to keep (`keeping`), which is stored with the positions that moved (I25).
+
 On each connection syncing begins when the conversation list is complete, with the conversation that was active last.
 """
 
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from cim_client.keeping import CHANGES, Keeping
 from cim_client.views import OUT, Changed, Hole, News, Position, Rewound, Standing, Syncing, View
 from cim_common.ids import MAX_SEQ
 from cim_common.wire.kinds import REMOVALS, Kind
@@ -29,11 +32,14 @@ class Inbox:
     """All conversations of a device. Methods return the frames they want written.
 
     `issued` tells the highest number this copy of the device has given: what stands above it under the device's id
-    was sent by another copy, and is shown.
+    was sent by another copy, and is shown. `keeping` is told what to keep, if anything is.
     """
 
-    def __init__(self, device: str, issued: Callable[[], int] = lambda: MAX_SEQ) -> None:
+    def __init__(
+        self, device: str, issued: Callable[[], int] = lambda: MAX_SEQ, keeping: Keeping | None = None
+    ) -> None:
         self.device = device
+        self._keeping = keeping
         self.user = 0
         self._issued = issued
         self._views: dict[str, View] = {}
@@ -42,7 +48,7 @@ class Inbox:
         self._syncing = Syncing()
         self._held: set[str] = set()
         self._moved: set[str] = set()
-        self._taken: tuple[str, int] | None = None
+        self._taken: tuple[str, Entry] | None = None
         self._news: list[News] = []
 
     @property
@@ -217,6 +223,16 @@ class Inbox:
             if len(view.own) > MAX_OWN:
                 self._want(view)
 
+    def changed(self, conversation: str, entry: Entry) -> None:
+        """One has changed a message on this device, by that entry: it will not be pushed to us."""
+        if self._keeping is not None:
+            self._keep(self._keeping, conversation, entry)
+
+    def same_log(self, conversation: str, incarnation: int) -> bool:
+        """Whether that is the log we stand in."""
+        view = self._views.get(conversation)
+        return view is not None and view.incarnation == incarnation
+
     def _takes_me_out(self, entry: Entry) -> bool:
         if entry.kind not in REMOVALS:
             return False
@@ -231,8 +247,11 @@ class Inbox:
         self._go_back(view, page.end, page.incarnation)
 
     def _go_back(self, view: View, end: int, incarnation: int) -> None:
+        rewound = Rewound(view.id, end, view.received)
         if end < view.received:
-            self._news.append(Rewound(view.id, end, view.received))
+            self._news.append(rewound)
+        if self._keeping is not None:
+            self._keeping.rewound(rewound)
         self._forget(lambda conversation, entry: conversation == view.id and entry.seq > end)
         if (taken := self._taken_of(view)) is not None and taken > end:
             self._taken = None
@@ -258,6 +277,8 @@ class Inbox:
             view.buffered += 1
             self._buffer.append((view.id, entry))
             return
+        if self._keeping is not None and not (entry.kind == Kind.TEXT and entry.recalled):
+            self._keep(self._keeping, view.id, entry)
         if entry.kind == Kind.RECALLED or (entry.kind == Kind.EDITED and entry.recalled):
             self.withdraw(view.id, entry.ref)
         elif entry.kind == Kind.EDITED:
@@ -265,6 +286,22 @@ class Inbox:
         if entry.kind != Kind.TEXT and not mine and not entry.recalled:
             self._news.append(Changed(view.id, entry))
         self._advance(view, entry.seq)
+
+    def _keep(self, keeping: Keeping, conversation: str, entry: Entry) -> None:
+        """An entry that is not going to be shown as a message."""
+        if entry.kind == Kind.TEXT:
+            keeping.text(conversation, entry)
+        elif entry.kind in CHANGES:
+            keeping.change(conversation, entry, self._waits(conversation, entry))
+
+    def _waits(self, conversation: str, entry: Entry) -> bool:
+        """Whether it changes the text that was taken last, or reacts to one in the buffer; there others change it."""
+        if self._taken is not None and (self._taken[0], self._taken[1].seq) == (conversation, entry.ref):
+            return True
+        view = self._views.get(conversation)
+        if entry.kind != Kind.REACTION or view is None or not view.buffered or entry.ref <= view.shown:
+            return False
+        return any(other == conversation and text.seq == entry.ref for other, text in self._buffer)
 
     def _advance(self, view: View, seq: int) -> None:
         """Nothing to show up to here."""
@@ -288,6 +325,8 @@ class Inbox:
         for conversation, entry in self._buffer:
             if unwanted(conversation, entry):
                 self._views[conversation].buffered -= 1
+                if self._keeping is not None:
+                    self._keeping.dropped(conversation, entry)
             else:
                 kept.append((conversation, entry))
         self._buffer = kept
@@ -300,7 +339,7 @@ class Inbox:
                     return
 
     def _taken_of(self, view: View) -> int | None:
-        return self._taken[1] if self._taken is not None and self._taken[0] == view.id else None
+        return self._taken[1].seq if self._taken is not None and self._taken[0] == view.id else None
 
     def _show(self, view: View, seq: int) -> None:
         if seq > view.shown:
@@ -323,7 +362,7 @@ class Inbox:
             return None
         conversation, entry = self._buffer.popleft()
         self._views[conversation].buffered -= 1
-        self._taken = (conversation, entry.seq)
+        self._taken = (conversation, entry)
         if self._held and len(self._buffer) < MAX_UNREAD // 2:
             for held in list(self._held):
                 self._want(self._views[held])
@@ -333,10 +372,12 @@ class Inbox:
         """The program has shown what it took."""
         if self._taken is None:
             return
-        conversation, seq = self._taken
+        conversation, entry = self._taken
         self._taken = None
         view = self._views[conversation]
-        self._show(view, seq if view.buffered else view.received)
+        self._show(view, entry.seq if view.buffered else view.received)
+        if self._keeping is not None:
+            self._keeping.text(conversation, entry)
 
     def moved(self) -> list[tuple[str, Position]]:
         """Positions shown since the last call."""

@@ -8,9 +8,10 @@ import trio
 from cim_client.errors import CimError, Closed, is_passing
 from cim_client.events import event_of, event_of_signal
 from cim_client.inbox import Inbox
+from cim_client.keeping import Keeping
 from cim_client.parts import Parts
 from cim_client.types import Event, Message, message_of
-from cim_client.views import OUT, Changed, Position
+from cim_client.views import OUT, Changed, Passed, Position
 from cim_common import ids
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
@@ -49,9 +50,10 @@ class Known(NamedTuple):
 class Receiving:
     """The inbox of a client, kept in step with the cluster. `ready` is set when the list was read once."""
 
-    def __init__(self, parts: Parts, inbox: Inbox) -> None:
+    def __init__(self, parts: Parts, inbox: Inbox, keeping: Keeping | None = None) -> None:
         self._parts = parts
         self._inbox = inbox
+        self._keeping = keeping
         self.ready = trio.Event()
         self.known: dict[str, Known] = {}
         self._created: dict[str, str] = {}
@@ -201,13 +203,21 @@ class Receiving:
         return out
 
     def note_moved(self) -> None:
-        """Keep the positions that were shown."""
+        """Keep the positions that were shown, and with them what passed (I25)."""
         moved: list[tuple[str, Position]] = self._inbox.moved()
+        passed = () if self._keeping is None else self._keeping.passed()
+        if moved or passed:
+            self._parts.store.set_positions(moved, passed)
         if moved:
-            self._parts.store.set_positions(moved)
             if not self._moved:
                 self._cursors_due = trio.current_time() + CURSOR_EVERY_S
             self._moved.update((conversation, position.seq) for conversation, position in moved)
+
+    def read_back(self, page: Page) -> None:
+        """History was read: keep that too, if it is of the log we stand in and not of one that was set back (I22)."""
+        if self._keeping is not None and self._inbox.same_log(page.conversation, page.incarnation):
+            read = [Passed(page.conversation, entry, page.head) for entry in page.entries if entry.kind == Kind.TEXT]
+            self._parts.store.set_positions((), read)
 
     def settle_shown(self) -> None:
         """The program has finished: what it took last it has shown."""

@@ -12,11 +12,12 @@ from cim_client.outbox import MAX_QUEUED, Outbox, Outgoing, Settled
 from cim_client.parts import Parts
 from cim_client.store_contract import Kept, Saved
 from cim_client.types import Event, Receipt, Waiting
+from cim_client.views import Passed
 from cim_common import faults
 from cim_common.faults import Point
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
-from cim_common.wire.messages import Ack, Change, Nack, Page, Pull, Retry, Send, Unresolved
+from cim_common.wire.messages import Ack, Change, Entry, Nack, Page, Pull, Retry, Send, Unresolved
 
 SEND_TIMEOUT_S = 30.0
 MAX_PAGES_SETTLING = 64
@@ -26,7 +27,9 @@ SETTLING_PAGE = 200
 class Sending:
     """The outbox of a client and those who wait for it. `leave_device` takes another device id and reconnects."""
 
-    def __init__(self, parts: Parts, inbox: Inbox, leave_device: Callable[[int], None]) -> None:
+    def __init__(
+        self, parts: Parts, inbox: Inbox, leave_device: Callable[[int], None], now_ms: Callable[[], int]
+    ) -> None:
         self._parts = parts
         self._inbox = inbox
         self._leave_device = leave_device
@@ -34,6 +37,8 @@ class Sending:
         self._settling: set[int] = set()
         self._resolving: set[str] = set()
         self.user = parts.store.user
+        self.name = ""
+        self._now_ms = now_ms
 
     def load(self) -> None:
         """Queue what an earlier run has posted and got no answer to."""
@@ -174,19 +179,42 @@ class Sending:
             return
         if faults.armed:
             faults.reach(Point.ACK_READ)
-        self._inbox.acknowledged(message.conversation, ack.seq)
+        self._stored(message, ack.seq)
+
+    def _stored(self, message: Outgoing, seq: int) -> None:
+        """It stands in its log."""
+        self._inbox.acknowledged(message.conversation, seq)
         if isinstance(message.body, Change):
+            self._inbox.changed(message.conversation, self._as_entry(message, seq))
             if message.body.kind == Kind.RECALLED:
                 self._inbox.withdraw(message.conversation, message.body.ref)
             elif message.body.kind == Kind.LEFT:
                 self._inbox.look_again(message.conversation)
-        self._settle(message, Settled(0, ack.seq))
+        self._settle(message, Settled(0, seq))
 
     def _settle(self, message: Outgoing, result: Settled) -> None:
         if not result.code:
             self.outbox.proven(message.conversation)
         if self.outbox.settle(message.n) is not None:
+            if not result.code and self._parts.store.keeps and isinstance(message.body, Send):
+                self._keep(message, result.seq)
             message.done(message, result)
+
+    def _keep(self, message: Outgoing, seq: int) -> None:
+        """It is no longer one to be sent but one of those there are, in one step (I26)."""
+        entry = self._as_entry(message, seq)
+        self._parts.store.settle(message.n, Passed(message.conversation, entry, seq))
+        if faults.armed and message.saved:
+            faults.reach(Point.FORGOTTEN)
+        message.saved = Kept.NO
+
+    def _as_entry(self, message: Outgoing, seq: int) -> Entry:
+        """What stands in the log; its time as far as one can tell from here."""
+        body, device = message.body, self._parts.store.device
+        entry = Entry(seq, self.user, self.name, device, message.n, self._now_ms(), body.text, message_id=message.id)
+        if isinstance(body, Send):
+            return entry._replace(ref=body.reply_to)
+        return entry._replace(kind=body.kind, ref=body.ref, removed=body.removed)
 
     def refused(self, nack: Nack) -> None:
         message = self.outbox.get(nack.n)
@@ -230,10 +258,10 @@ class Sending:
             return
         if result.code in (Code.SUPERSEDED, Code.ID_REUSED):
             self.refused(Nack(n, result.code, result.message))
-        else:
-            if not result.code:
-                self._inbox.acknowledged(message.conversation, result.seq)
+        elif result.code:
             self._settle(message, result)
+        else:
+            self._stored(message, result.seq)
         self._parts.wake()
 
     async def _read_outcome(self, message: Outgoing) -> Settled:

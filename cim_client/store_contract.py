@@ -47,7 +47,7 @@ class LocalStore(Protocol):
     `returning`: the device has been logged in before. `user`: who logged in last, 0 if nobody has. `keeps`: whether
     messages are handed over to be kept. `last_n` is the highest number given so far, `reserved` the highest that no
     other program will be given: above it nothing may be sent (`used_up`), the device has to become another one.
-    `path`: the file, if there is one.
+    `path`: the file, if there is one. `failure`: why it is not used any more, "" as long as all is well.
     """
 
     device: str
@@ -56,6 +56,8 @@ class LocalStore(Protocol):
     user: int
     keeps: bool
 
+    @property
+    def failure(self) -> str: ...
     @property
     def path(self) -> Path | None: ...
     @property

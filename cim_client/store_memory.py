@@ -18,6 +18,7 @@ class MemoryStore:
     path = None
     ephemeral = True
     used_up = False
+    failure = ""
 
     def __init__(self, keeps: bool = False) -> None:
         self.keeps = keeps

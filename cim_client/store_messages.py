@@ -59,7 +59,7 @@ class KeptMessages(MessagesRead):
         super().__init__(db, indexed)
         self._most = most
         self._count: int | None = None
-        self._oldest = 0
+        self._oldest: int | None = None
         self._added = 0
         self._rolled_back = False
         self.me = 0
@@ -71,7 +71,8 @@ class KeptMessages(MessagesRead):
     def _look_again(self) -> None:
         self._rolled_back = False
         self._count = None
-        self._added = self._oldest = 0
+        self._added = 0
+        self._oldest = None
         self._numbers.clear()
         self._names.clear()
         self.count_unindexed()
@@ -93,7 +94,7 @@ class KeptMessages(MessagesRead):
     def _add(self, conversation: str, entry: Entry, known_to: int) -> None:
         number = self._number(conversation)
         found, step = self._id_for(number, entry)
-        if found < self._oldest:
+        if self._oldest is not None and found < self._oldest:
             return
         text = "" if entry.recalled else entry.text
         counts = reactions.counted(entry.reactions) if entry.reactions else ""
@@ -227,8 +228,7 @@ class KeptMessages(MessagesRead):
             surplus = STEP
         if surplus > 0:
             self._remove(self._db.execute("SELECT id, text FROM messages ORDER BY id LIMIT ?", (surplus,)))
-            (oldest,) = self._db.execute("SELECT min(id) FROM messages").fetchone()
-            self._oldest = oldest or 0
+            (self._oldest,) = self._db.execute("SELECT min(id) FROM messages").fetchone()
 
     def _index_some(self) -> None:
         waiting = "SELECT m.id, m.text FROM unindexed u JOIN messages m ON m.id = u.id ORDER BY u.id LIMIT ?"

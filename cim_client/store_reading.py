@@ -84,21 +84,20 @@ class MessagesRead:
             key=lambda row: -int(row[0]),
         )
 
-    def export(self, conversation: str | None) -> Iterator[Message]:
-        """All of them, or those of a conversation, oldest first, read a page at a time."""
-        after = -1
-        while rows := self._page(conversation, after):
-            after = rows[-1][0 if conversation is None else 2]
-            yield from map(self._message, rows)
+    def export(self, conversation: str | None, after: int) -> tuple[list[Message], int]:
+        """The next page of all of them, or of those of a conversation, oldest first; and what comes `after` it.
 
-    def _page(self, conversation: str | None, after: int) -> list[Row]:
-        """What comes behind an id, or behind a seq of a conversation."""
+        One begins after -1. It is an id, or in a conversation a seq.
+        """
         if conversation is None:
-            rows = self._db.execute(f"{_MESSAGES} WHERE m.id > ? ORDER BY m.id LIMIT ?", (after, PAGE))
+            where, key, values = "m.id > ? ORDER BY m.id", 0, [after]
         else:
-            place = (self._known_number(conversation), after, PAGE)
-            rows = self._db.execute(f"{_MESSAGES} WHERE m.conversation = ? AND m.seq > ? ORDER BY m.seq LIMIT ?", place)
-        return rows.fetchall()
+            number = self._known_number(conversation)
+            if number is None:
+                return [], after
+            where, key, values = "m.conversation = ? AND m.seq > ? ORDER BY m.seq", 2, [number, after]
+        rows = self._db.execute(f"{_MESSAGES} WHERE {where} LIMIT {PAGE}", values).fetchall()
+        return [self._message(row) for row in rows], (rows[-1][key] if rows else after)
 
     def _message(self, row: Row) -> Message:
         _, number, seq, sender, sender_id, text, message_id, time_ms, unverified, reply_to, edited, recalled, kept = row

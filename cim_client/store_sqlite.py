@@ -36,6 +36,7 @@ class SqliteStore:
 
     ephemeral = False
     used_up = False
+    failure = ""
 
     def __init__(self, path: Path, lock: IO[bytes], keeps: bool = False) -> None:
         self.path = path

@@ -4,16 +4,18 @@ import os
 import signal
 import sqlite3
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from cim_client.local import Local
 from cim_client.store import open_store
 from cim_client.store_contract import LocalStore
 from cim_client.store_messages import KeptMessages
 from cim_client.store_own import OwnState
 from cim_client.store_sqlite import SqliteStore
+from cim_client.types import Message
 from cim_client.views import Keep, Passed
 from cim_common.wire.kinds import Kind
 from cim_common.wire.messages import Entry
@@ -64,6 +66,10 @@ def texts(store: LocalStore, conversation: str = "c") -> list[str]:
 
 def found(store: LocalStore, words: str, conversation: str | None = None, limit: int = 100) -> list[int]:
     return [hit.message.seq for hit in messages(store).search(words, conversation, limit, None)]
+
+
+def exported(store: LocalStore, conversation: str | None) -> Iterator[Message]:
+    return Local(store).export(conversation)
 
 
 def numbered(first: int, last: int, conversation: str = "c") -> Iterable[Passed]:

@@ -11,6 +11,9 @@ import hypothesis.strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from cim_client.inbox import Inbox
+from cim_client.keeping import Keeping
+from cim_client.store_memory import MemoryStore
+from cim_client.types import Message
 from cim_client.views import Changed, Position, Rewound
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
@@ -30,7 +33,8 @@ class Log:
         self.entries: list[Entry] = []
         self.spans: list[list[int]] = [[1, 0]]
         self.incarnation = 10
-        self.rewound_at = 0
+        self.ends: list[int] = []
+        """Where each incarnation before this one has ended."""
         self.version = 1
         self.member = True
         self.live = False
@@ -45,7 +49,7 @@ class Log:
     def page(self, sync: Sync) -> Page:
         other = sync.incarnation not in (0, self.incarnation)
         if other or sync.cursor > self.head:
-            at = min(sync.cursor, self.rewound_at if other else self.head)
+            at = min(sync.cursor, *self.ends[sync.incarnation - self.incarnation :] if other else [self.head])
             return Page(self.name, self.incarnation, at, self.head, False, (), rewound=True)
         entries: list[Entry] = []
         gaps: list[Range] = []
@@ -84,7 +88,12 @@ class InboxAgainstModel(RuleBasedStateMachine):
         self.withdrawn: set[str] = set()
         """Texts whose recall was heard: that a store set back has them again is not for the inbox to find."""
         self.connected = False
-        self.inbox = Inbox(DEVICE)
+        self.store = MemoryStore(keeps=True)
+        self.begin()
+
+    def begin(self) -> None:
+        self.keeping = Keeping()
+        self.inbox = Inbox(DEVICE, keeping=self.keeping)
         self.inbox.user = ME
 
     @initialize()
@@ -150,7 +159,7 @@ class InboxAgainstModel(RuleBasedStateMachine):
         if log.member and len(log.spans) == 1 and log.head >= lost:
             del log.entries[-lost:]
             log.incarnation += 1
-            log.rewound_at = log.head
+            log.ends.append(log.head)
             if log.live:
                 log.live = False
                 self.to_client.append(Page(name, log.incarnation, log.head, log.head, False, (), rewound=True))
@@ -192,8 +201,7 @@ class InboxAgainstModel(RuleBasedStateMachine):
         self.take_all()
         self.inbox.settle_taken()
         self.keep()
-        self.inbox = Inbox(DEVICE)
-        self.inbox.user = ME
+        self.begin()
         self.lose_connection()
 
     @rule(frames=st.integers(1, 6))
@@ -268,7 +276,16 @@ class InboxAgainstModel(RuleBasedStateMachine):
             pass
 
     def keep(self) -> None:
-        self.kept.update(self.inbox.moved())
+        moved = self.inbox.moved()
+        self.kept.update(moved)
+        self.store.set_positions(moved, self.keeping.passed())
+        for name, position in moved:
+            shown = {seq for seq in self.shown[name] if seq <= position.seq}
+            assert shown <= set(self.rows(name)), "a position without its messages"
+
+    def rows(self, name: str) -> dict[int, Message]:
+        """What the device has kept of a conversation."""
+        return {message.seq: message for message in self.store.messages.messages(name, 1_000)}
 
     @invariant()
     def pages_asked_for_are_counted(self) -> None:
@@ -288,6 +305,14 @@ class InboxAgainstModel(RuleBasedStateMachine):
                     assert entry.seq in self.shown[name], (name, entry.seq, self.shown[name])
                     assert self.texts[name, entry.seq] == entry.text
             assert all(log.readable(seq) for seq in self.shown[name])
+            self.keep()
+            for seq, message in self.rows(name).items():
+                assert log.entries[seq - 1].kind == 0, "kept of a log that was set back"
+                assert message.text == ("" if message.recalled else log.entries[seq - 1].text)
+                if any(
+                    entry.ref == seq and log.readable(entry.seq) for entry in log.entries if entry.kind == Kind.RECALLED
+                ):
+                    assert message.recalled
 
 
 TestInboxAgainstModel = InboxAgainstModel.TestCase

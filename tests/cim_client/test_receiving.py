@@ -8,13 +8,14 @@ import trio.testing
 
 from cim_client.events import Events
 from cim_client.inbox import Inbox
+from cim_client.keeping import Keeping
 from cim_client.names import Names
 from cim_client.parts import Parts, Tasks
 from cim_client.receiving import IN_A_ROW_S, Receiving
 from cim_client.requests import Requests
 from cim_client.store_contract import LocalStore
 from cim_client.store_memory import MemoryStore
-from cim_client.views import Keep, Position
+from cim_client.views import Keep, Passed, Position
 from cim_common import ids
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
@@ -40,9 +41,11 @@ class CountingStore(MemoryStore):
 def made(*names: str, wake: Callable[[], None] = nothing, store: LocalStore | None = None) -> tuple[Receiving, Events]:
     """A client's receiving side with conversations listed and nothing asked for yet."""
     requests, events = Requests(nothing), Events()
-    inbox = Inbox("d")
-    parts = Parts(store or MemoryStore(), requests, Names(requests), events, Tasks(), wake)
-    receiving = Receiving(parts, inbox)
+    store = store or MemoryStore()
+    keeping = Keeping() if store.keeps else None
+    inbox = Inbox("d", keeping=keeping)
+    parts = Parts(store, requests, Names(requests), events, Tasks(), wake)
+    receiving = Receiving(parts, inbox, keeping)
     receiving.connected(1)
     for name in names:
         inbox.enter(Conversation(name, 1, 0, 7, 0), None)
@@ -129,6 +132,34 @@ async def test_a_message_shown_costs_one_write_of_its_position_and_wakes_nobody(
     receiving.settle_shown()
     assert len(store.stored) == 500
     assert woken == []
+
+
+async def test_what_was_shown_is_kept_in_the_step_that_stores_its_position() -> None:
+    class Watched(MemoryStore):
+        def set_positions(self, positions: Iterable[tuple[str, Position]], passed: Sequence[Keep] = ()) -> None:
+            written.append((dict(positions), [keep.entry.seq for keep in passed if isinstance(keep, Passed)]))
+
+    written: list[tuple[dict[str, Position], list[int]]] = []
+    receiving, _ = made("a", store=Watched(keeps=True))
+    receiving.frames(0.0, False)
+    receiving.page(Page("a", 7, 2, 2, True, texts(1, 2)))
+    receiving.note_moved()
+    written.clear()
+    for _ in range(2):
+        await receiving.next_message()
+    receiving.settle_shown()
+    assert written == [({"a": Position(1, 7)}, [1]), ({"a": Position(2, 7)}, [2])]
+
+
+async def test_history_of_another_log_than_ours_is_not_kept() -> None:
+    store = MemoryStore(keeps=True)
+    receiving, _ = made("a", store=store)
+    changes = (Entry(3, 2, "bob", "d2", 3, 0, "new name", Kind.RENAMED),)
+    receiving.read_back(Page("a", 7, 1, 9, False, (*texts(1, 2), *changes)))
+    receiving.read_back(Page("a", 8, 1, 9, False, texts(4, 5)))
+    receiving.read_back(Page("unheard of", 7, 1, 9, False, texts(4, 5)))
+    assert [message.seq for message in store.messages.messages("a", 10)] == [2, 1]
+    assert store.messages.messages("unheard of", 10) == []
 
 
 async def test_while_pages_are_to_come_the_link_is_woken_as_messages_are_taken() -> None:

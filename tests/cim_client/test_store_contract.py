@@ -19,6 +19,7 @@ from tests.cim_client.kept import (
     ME,
     ROUTE,
     change,
+    exported,
     found,
     keep,
     messages,
@@ -176,18 +177,18 @@ def test_time_tells_what_is_newer_whichever_order_it_came_in(store: LocalStore) 
     keep(store, *(text(seq, "x", time_ms=now) for seq in range(100, 900)))
     keep(store, *(text(seq, "x", "d", time_ms=before + seq) for seq in range(9, 0, -1)))
     assert found(store, "x", limit=1_000) == [*range(899, 99, -1), *range(9, 0, -1)]
-    exported = [(message.conversation, message.seq) for message in messages(store).export(None)]
-    assert exported == [*(("d", seq) for seq in range(1, 10)), *(("c", seq) for seq in range(100, 900))]
+    in_order = [(message.conversation, message.seq) for message in exported(store, None)]
+    assert in_order == [*(("d", seq) for seq in range(1, 10)), *(("c", seq) for seq in range(100, 900))]
 
 
 def test_an_export_goes_on_while_messages_come(store: LocalStore) -> None:
     keep(store, *numbered(1, 1_200), *numbered(1, 3, "d"))
-    exported = messages(store).export("c")
-    first = [next(exported).seq for _ in range(100)]
+    going = exported(store, "c")
+    first = [next(going).seq for _ in range(100)]
     keep(store, *numbered(1_201, 1_300))
-    assert first + [message.seq for message in exported] == list(range(1, 1_301))
-    assert list(messages(store).export("unheard of")) == []
-    assert len(list(messages(store).export(None))) == 1_303
+    assert first + [message.seq for message in going] == list(range(1, 1_301))
+    assert list(exported(store, "unheard of")) == []
+    assert len(list(exported(store, None))) == 1_303
 
 
 def test_ones_own_message_is_kept_as_it_is_forgotten(store: LocalStore) -> None:

@@ -257,7 +257,7 @@ class Run:
         inbox = Inbox(self.store.device, lambda: self.store.last_n)
         parts = Parts(self.store, requests, Names(requests), self.events, Tasks(), lambda: None)
         self._texts: dict[str, str] = {}
-        self.sending = Sending(parts, inbox, lambda reason: self._disconnect())
+        self.sending = Sending(parts, inbox, lambda reason: self._disconnect(), lambda: 0)
         self.sending.load()
 
     def post(self, to: str, text: str) -> None:

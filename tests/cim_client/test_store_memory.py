@@ -4,7 +4,7 @@ from cim_client.store_contract import Kept, Saved
 from cim_client.store_memory import MemoryStore
 from cim_client.store_messages import MAX_IN_MEMORY, STEP
 from cim_client.views import Position
-from tests.cim_client.kept import keep, seqs, text
+from tests.cim_client.kept import exported, keep, seqs, text
 
 
 def test_an_ephemeral_device_keeps_nothing() -> None:
@@ -25,6 +25,6 @@ def test_only_the_newest_messages_of_a_run_are_kept() -> None:
     store = MemoryStore(keeps=True)
     for first in range(1, MAX_IN_MEMORY + 5 * STEP, STEP):
         keep(store, *(text(seq) for seq in range(first, first + STEP)))
-    assert MAX_IN_MEMORY <= sum(1 for _ in store.messages.export(None)) < MAX_IN_MEMORY + STEP
+    assert MAX_IN_MEMORY <= sum(1 for _ in exported(store, None)) < MAX_IN_MEMORY + STEP
     assert seqs(store)[0] > MAX_IN_MEMORY
     store.close()
