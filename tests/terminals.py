@@ -148,8 +148,18 @@ class Terminal:
         return code
 
     def is_sane(self) -> bool:
-        """Whether the terminal's settings are those it had before the program."""
-        return self._settings() == self.settings
+        """Whether the terminal is as it was before the program: its settings, and what it was told to do.
+
+        That is modes (the cursor visible, no bracketed paste), and the colours of what is written next.
+        """
+        self.read(0)
+        before = Emulator(self.emulator.columns, self.emulator.lines)
+        told = (self.emulator.mode, self.emulator.cursor.attrs, self.emulator.cursor.hidden)
+        return self._settings() == self.settings and told == (before.mode, before.cursor.attrs, before.cursor.hidden)
+
+    def hold(self) -> None:
+        """Nothing is taken any more: whoever writes waits."""
+        termios.tcflow(self._slave, termios.TCOOFF)
 
     def hang_up(self) -> None:
         os.close(self._master)

@@ -8,13 +8,23 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def settings_kept() -> Iterator[None]:
-    """Whatever happens, the terminal's settings are afterwards what they were."""
+    """Whatever happens, the terminal's settings are afterwards what they were.
+
+    At once, for a terminal that takes nothing any more would let us wait for ever (TCSADRAIN).
+    """
     before = termios.tcgetattr(0)
     try:
         yield
     finally:
         with contextlib.suppress(termios.error):  # the terminal may be gone
-            termios.tcsetattr(0, termios.TCSADRAIN, before)
+            termios.tcsetattr(0, termios.TCSANOW, before)
+
+
+def throw_away() -> None:
+    """What the terminal has not taken is lost, and whoever waits to write can go on."""
+    with contextlib.suppress(termios.error):
+        termios.tcflow(1, termios.TCOON)
+        termios.tcflush(1, termios.TCOFLUSH)
 
 
 @contextlib.contextmanager

@@ -122,7 +122,10 @@ class Printer:
         if self._app is not None:
             with self._lock:
                 lines, self._unprinted = self._unprinted, []
-            self._print(self._app, lines).release()
+            try:
+                self._print(self._app, lines)
+            finally:
+                self._surface(self._app).release()
 
     def _schedule(self) -> None:
         assert self._loop is not None
@@ -147,15 +150,17 @@ class Printer:
         if self._due:
             self._schedule()
 
-    def _print(self, app: Application[None], lines: list[Line]) -> "Surface":
-        """The surface is held then."""
+    def _surface(self, app: Application[None]) -> "Surface":
         assert isinstance(app.output, Surface)
-        app.output.hold()
+        return app.output
+
+    def _print(self, app: Application[None], lines: list[Line]) -> None:
+        """The surface is held then."""
+        self._surface(app).hold()
         app.renderer.erase()
         fragments = FormattedText(styled([*line, ("", "\n")] for line in lines))
         style: BaseStyle = app.style  # type: ignore[assignment]
         print_formatted_text(app.output, fragments, style, color_depth=app.color_depth)
-        return app.output
 
 
 class Stray(io.TextIOBase):

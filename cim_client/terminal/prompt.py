@@ -30,7 +30,6 @@ from prompt_toolkit.filters import Condition, Filter, has_focus
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyPressEvent
 from prompt_toolkit.layout import FormattedTextControl, HSplit, Layout, Window
-from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import Style
 
 from cim_client.terminal import colours, keys
@@ -41,7 +40,7 @@ from cim_client.terminal.entry import MAX_REMEMBERED, Entry
 from cim_client.terminal.external import Editor, NotEdited
 from cim_client.terminal.keyboard import Keyboard
 from cim_client.terminal.lines import Line, note
-from cim_client.terminal.modes import resizes_told, settings_kept
+from cim_client.terminal.modes import resizes_told, settings_kept, throw_away
 from cim_client.terminal.picker import Picker
 from cim_client.terminal.printing import Around, Printer, Stray, Surface, size, styled
 
@@ -51,6 +50,7 @@ MAX_TYPED_LINES = 100
 """Lines typed that are not yet taken; above that the keyboard is not read, what is typed waits in the terminal."""
 
 _CLOSE_TIMEOUT_S = 2.0
+_THROW_AWAY_EVERY_S = 0.02
 _ESCAPE_S = 0.1
 """A lone Escape is one if nothing follows so long; over a slow line the rest of an arrow key may come late."""
 
@@ -82,14 +82,7 @@ class PromptConsole:
         self._keyboard = Keyboard(sys.stdin)
         self._entry = Entry(typed.typed(MAX_REMEMBERED), self._want, self._label)
         self._picker = Picker()
-        self._surface = Surface(
-            sys.stdout,
-            size,
-            term=os.environ.get("TERM"),
-            default_color_depth=ColorDepth.from_env(),
-            enable_bell=True,
-            enable_cpr=False,
-        )
+        self._surface = Surface(sys.stdout, size, term=os.environ.get("TERM"), enable_bell=True, enable_cpr=False)
         self._app: Application[None] = self._application()
         self._thread = threading.Thread(target=self._run, name="cim-prompt", daemon=True)
 
@@ -146,10 +139,19 @@ class PromptConsole:
         await self._ready.wait()
 
     async def aclose(self) -> None:
-        """Leave the Application and wait until the terminal is as it was."""
+        """Leave the Application and wait until the terminal is as it was.
+
+        One that hangs and takes nothing is not waited for: what it should still have shown is lost.
+        """
         self._printer.in_loop(self._exit)
         with trio.move_on_after(_CLOSE_TIMEOUT_S, shield=True):
             await self._finished.wait()
+            return
+        with trio.move_on_after(_CLOSE_TIMEOUT_S, shield=True):
+            while not self._finished.is_set():
+                throw_away()
+                await trio.sleep(_THROW_AWAY_EVERY_S)
+        throw_away()
 
     # the prompt's thread
 
@@ -187,9 +189,11 @@ class PromptConsole:
     def _exit(self) -> None:
         self._editor.end()
         self._keyboard.release()
-        self._printer.drain()
-        if self._app.is_running and not self._app.is_done:
-            self._app.exit()
+        try:
+            self._printer.drain()
+        finally:  # also when printing is what fails
+            if self._app.is_running and not self._app.is_done:
+                self._app.exit()
 
     def _in_trio(self, do: Callable[..., _T], *arguments: Any) -> _T | None:
         """What it answers; None as well if trio's thread is leaving."""
