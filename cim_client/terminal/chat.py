@@ -10,8 +10,9 @@ watch       events -> lines, settled messages, connection state
 print       lines -> console, many at a time
 release     lines held for those before them -> lines
 draw        what stands around the prompt, when it has changed and once a second
-list        the conversation list -> titles, what is muted, what is unread
-mark        what is on the screen -> read marks, once a second
+directory   the conversation list -> titles, what is muted, what is unread
+marks       what is on the screen -> read marks, once a second
+assist      what the input line can complete, and that one is typing
 ==========  ============================================================================
 
 The first of type and watch that ends, ends the session. Nobody waits for a server while reading the keyboard.
@@ -25,8 +26,12 @@ import trio
 
 from cim_client.client import Client
 from cim_client.errors import CimError
+from cim_client.terminal import colours, lines
+from cim_client.terminal.assist import Assist
 from cim_client.terminal.console import Console
 from cim_client.terminal.context import Address, Context
+from cim_client.terminal.conversations import MAX_DRAFT_CHARS, Chat
+from cim_client.terminal.directory import Directory
 from cim_client.terminal.dispatch import Dispatch
 from cim_client.terminal.lines import Line, fitting, note
 from cim_client.terminal.reading import ReadMarks
@@ -85,10 +90,12 @@ class Session:
         self._outgoing, self._to_post = trio.open_memory_channel[_Posting](MAX_PENDING)
         self._settled = trio.Event()
         self._drawn_anew = trio.Event()
-        self._list_due = trio.Event()
         self._leaving = False
         self._first = to
+        self._greeted = False
         self._marks = ReadMarks(me)
+        self._directory = Directory(me, self._screen.conversations)
+        self._assist = Assist(me, console, self._screen)
 
     async def run(self) -> None:
         self._screen.connection = Connection(self._me.state, self._me.server)
@@ -100,7 +107,7 @@ class Session:
             nursery.start_soon(self._receive, connected)
             for task in (self._post, self._spool.run, self._release):
                 nursery.start_soon(task)
-            for task in (self._redraw, self._list, self._marks.run):
+            for task in (self._redraw, self._directory.run, self._marks.run, self._assist.run):
                 nursery.start_soon(task)
             nursery.start_soon(self._watch, nursery.cancel_scope)
             await self._type(nursery)
@@ -149,6 +156,7 @@ class Session:
                 await trio.lowlevel.checkpoint()
             self._in_hand = ""
             self._print(self._screen.received(message))
+            self._assist.met(message.sender)
             if self._screen.conversations.prints(message.conversation):
                 self._marks.shown(message)
             await self._spool.room()
@@ -176,14 +184,6 @@ class Session:
             self._draw()
             await trio.sleep(DRAW_EVERY_S)
 
-    async def _list(self) -> None:
-        """Read the conversation list when it may have changed; not more often than is of use."""
-        while True:
-            await self._list_due.wait()
-            self._list_due = trio.Event()
-            await self._read_list()
-            await trio.sleep(LIST_EVERY_S)
-
     # what commands do with the window
 
     @property
@@ -199,7 +199,9 @@ class Session:
         last = await self._last(to.to)
         conversation = last[0].conversation if last else to.to
         self._screen.conversations.named(conversation, to.name)
+        before = self._screen.conversations.chat(self._screen.conversations.current)
         self._print(self._screen.switch(conversation, last))
+        self._swap_drafts(before)
         self._read_up_to(last)
         self._redraw_soon()
         await self._spool.room()
@@ -251,12 +253,12 @@ class Session:
     # what they do
 
     async def _greet(self) -> None:
-        """The last lines of where one begins; the messages the SDK still has for us begin in the middle of them."""
-        await self._read_list()
-        current = self._screen.conversations.current
-        last = await self._last(current)
-        since = self._screen.conversations.chat(current).left
-        self._print(self._screen.recap(current, last, since))
+        """The last lines of the lobby; the messages the SDK still has for us begin in the middle of them."""
+        with trio.move_on_after(HISTORY_TIMEOUT_S):
+            await self._directory.read()
+        last = [message for message in await self._last(LOBBY) if not self._screen.recent.has(message)]
+        self._greeted = True
+        self._print(self._screen.recap(LOBBY, last, self._screen.conversations.chat(LOBBY).left))
         self._read_up_to(last)
 
     async def _last(self, conversation: str) -> list[Message]:
@@ -269,13 +271,11 @@ class Session:
             await self._note(f"the last lines are not available: {error or 'no answer'}", "note.failed")
             return []
 
-    async def _read_list(self) -> None:
-        try:
-            for listed in await self._me.conversations():
-                self._screen.conversations.listed(listed)
-        except CimError:
-            return  # the next connection asks again
-        self._redraw_soon()
+    def _swap_drafts(self, before: Chat) -> None:
+        here = self._screen.conversations.chat(self._screen.conversations.current)
+        if here is not before:
+            before.draft = self._console.switched(here.draft)[:MAX_DRAFT_CHARS]
+            here.draft = ""
 
     def _read_up_to(self, last: list[Message]) -> None:
         if last:
@@ -294,7 +294,7 @@ class Session:
                 self._connection(event)
             case kind if kind not in ("failed", "connection"):
                 if event.kind == "conversation" and event.state == "settings":
-                    self._list_due.set()
+                    self._directory.changed()
                 self._print(self._screen.happened(event))
 
     def _connection(self, event: Event) -> None:
@@ -304,12 +304,13 @@ class Session:
         self._screen.connection = Connection(event.state, event.server, retry_at, reason)
         if event.state == "connected":
             self._screen.user_id = self._me.user_id
-            self._list_due.set()
+            self._directory.changed()
         self._redraw_soon()
 
     def _given(self, conversation: str) -> int | None:
-        """Up to where all of a conversation is printed; of the one whose message is in hand nothing is said."""
-        return 0 if conversation == self._in_hand else self._me.taken_up_to(conversation)
+        """Up to where all of a conversation is printed, as far as one can say."""
+        early = conversation == self._in_hand or (conversation == LOBBY and not self._greeted)
+        return 0 if early else self._me.taken_up_to(conversation)
 
     def _settle_one(self, settled: list[Line]) -> None:
         """A message under way may be under way no more."""
@@ -330,12 +331,21 @@ class Session:
     async def _note(self, text: str, style: str = "note") -> None:
         await self.show([note(text, style)])
 
-    def _print(self, lines: list[Line]) -> None:
-        self._spool.add(lines)
+    def _print(self, rows: list[Line]) -> None:
+        self._spool.add(self._coloured(rows))
+
+    def _coloured(self, rows: list[Line]) -> list[Line]:
+        return rows if self._settings.colours else [colours.without_colours(row) for row in rows]
 
     def _redraw_soon(self) -> None:
         self._drawn_anew.set()
 
     def _draw(self) -> None:
         self._screen.answering = self._context.answering
-        self._console.status(self._screen.pending_rows(), self._screen.toolbar())
+        conversations = self._screen.conversations
+        at_home = conversations.current == LOBBY
+        label = "" if at_home else lines.entry_label(conversations.label(conversations.current), self._console.width)
+        self._console.status(self._coloured(self._screen.pending_rows()), self._screen.toolbar(), label)
+        if self._screen.ringing:
+            self._screen.ringing = False
+            self._console.bell()

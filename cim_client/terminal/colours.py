@@ -49,6 +49,20 @@ STYLES = {
 """The style of each class that fragments of lines name."""
 
 
+_COLOURLESS = {style: "mono" if "bold" in look else "" for style, look in STYLES.items()} | {
+    "mention": "mono.mention",
+    "match": "mono.match",
+}
+"""What is left of each class without colours."""
+
+STYLES |= {"mono": "bold", "mono.mention": "bold reverse", "mono.match": "bold underline"}
+
+
+def without_colours(line: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A line with the same text and without colours."""
+    return [(_COLOURLESS.get(style, ""), text) for style, text in line]
+
+
 @lru_cache(1_024)
 def sender(name: str) -> str:
     """The style class of a sender: of one name always the same."""

@@ -20,7 +20,7 @@ MAX_DRAFT_CHARS = 16_384
 class Chat:
     """One conversation. Seqs: `newest` and `newest_own` of the messages seen here, `left` what was there as one left.
 
-    `counted` is the head up to which the cluster has counted what is unread.
+    `counted` is the head up to which the cluster has counted what is unread; `draft` what one has half typed there.
     """
 
     __slots__ = (
@@ -173,15 +173,6 @@ class Conversations:
         sought = text.casefold()
         found = [chat for chat in reversed(self._chats.values()) if sought in chat.title.casefold()]
         return iter(sorted(found, key=lambda chat: (not chat.unread or chat.muted, chat.id == self.current)))
-
-    # -- drafts ------------------------------------------------------------------------------------------
-
-    def keep_draft(self, text: str) -> None:
-        """What is half typed in the current conversation."""
-        self.chat(self.current).draft = text[:MAX_DRAFT_CHARS]
-
-    def draft(self) -> str:
-        return self.chat(self.current).draft
 
 
 def _unnamed(conversation: str, user_id: int) -> str:

@@ -112,6 +112,11 @@ def header(label: str, private: bool, width: int | None) -> Line:
     return [("rule.here", "--- "), ("rule.here", title if width is None else isolated(title)), ("rule.here", end)]
 
 
+def entry_label(label: str, width: int | None) -> str:
+    """What stands before the input line: where it goes."""
+    return cut(shown_name(label), 16 if width is None else max(width // 5, 6))
+
+
 def plain(line: Line) -> str:
     return "".join(text for _, text in line)
 

@@ -30,6 +30,7 @@ from prompt_toolkit.filters import Condition, Filter, has_focus
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyPressEvent
 from prompt_toolkit.layout import FormattedTextControl, HSplit, Layout, Window
+from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import Style
 
 from cim_client.terminal import colours, keys
@@ -82,7 +83,14 @@ class PromptConsole:
         self._keyboard = Keyboard(sys.stdin)
         self._entry = Entry(typed.typed(MAX_REMEMBERED), self._want, self._label)
         self._picker = Picker()
-        self._surface = Surface(sys.stdout, size, term=os.environ.get("TERM"), enable_bell=True, enable_cpr=False)
+        self._surface = Surface(
+            sys.stdout,
+            size,
+            term=os.environ.get("TERM"),
+            default_color_depth=ColorDepth.from_env(),
+            enable_bell=True,
+            enable_cpr=False,
+        )
         self._app: Application[None] = self._application()
         self._thread = threading.Thread(target=self._run, name="cim-prompt", daemon=True)
 

@@ -1,5 +1,6 @@
 """How messages that were shown lately begin: what an answer to one quotes. Pure."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from cim_client.types import Message
@@ -37,6 +38,13 @@ class Recent:
 
     def get(self, conversation: str, seq: int) -> Begun:
         return self._begun.get((conversation, seq)) or Begun("", "")
+
+    def has(self, message: Message) -> bool:
+        return (message.conversation, message.seq) in self._begun
+
+    def of(self, conversation: str) -> Iterator[tuple[int, Begun]]:
+        """Those of one conversation with their seqs, the one shown last first."""
+        return ((seq, begun) for (where, seq), begun in reversed(self._begun.items()) if where == conversation)
 
     def rewound(self, conversation: str, seq: int) -> None:
         """Numbers above `seq` are given anew."""

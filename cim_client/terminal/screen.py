@@ -18,6 +18,7 @@ from cim_client.terminal.lines import Line
 from cim_client.terminal.ordering import Given, Ordering
 from cim_client.terminal.outgoing import MAX_PENDING, Outgoing, Pending, Settlement
 from cim_client.terminal.receipts import Receipts
+from cim_client.terminal.recent import Recent
 from cim_client.terminal.sanitize import one_line, shown_name
 from cim_client.terminal.settings import Settings
 from cim_client.terminal.typists import Typists
@@ -76,6 +77,11 @@ class Screen:
         self._typists = Typists()
 
     # -- messages of the log -----------------------------------------------------------------------------
+
+    @property
+    def recent(self) -> Recent:
+        """How messages that were shown lately begin."""
+        return self._writer.recent
 
     @property
     def held(self) -> int:

@@ -5,6 +5,8 @@
 `@whisper NAME TEXT` the same in private
 `@replay A B`        the lobby's messages A to B are delivered
 `@marks`             someone says which read marks there are
+`@typing NAME`       someone is typing
+`@typed`             someone says where one was typing
 `@away`              the connection is lost; SIGUSR1 brings it back and stores what waits
 `@refuse`            this message is refused
 `@close`             the connection ends for good
@@ -56,6 +58,8 @@ class Client:
         self._posts = 0
         self._waiting: list[Event] = []
         self._marks: dict[str, int] = {}
+        self._typed: list[str] = []
+        self._log = [message("bob", f"earlier {seq}", seq) for seq in (38, 39, 40)]
         self._messages_in, self._messages_out = trio.open_memory_channel[Message](1_000)
         self._events_in, self._events_out = trio.open_memory_channel[Event](1_000)
         self._events_in.send_nowait(Event("connection", "connected", "s1"))
@@ -78,6 +82,10 @@ class Client:
                     self._messages_in.send_nowait(message("bob", f"earlier {seq}", seq))
             case "@marks":
                 self._say("marks", repr(self._marks), "lobby")
+            case "@typing":
+                self._events_in.send_nowait(Event("typing", conversation="lobby", user=rest))
+            case "@typed":
+                self._say("typed", repr(self._typed), "lobby")
             case "@refuse":
                 self._events_in.send_nowait(Event("failed", client_msg_id=client_msg_id, code=Code.NO_SUCH_USER))
                 return client_msg_id
@@ -91,6 +99,7 @@ class Client:
         self._seq += 1
         conversation = await self.conversation_id(to)
         self._waiting.append(Event("stored", client_msg_id=client_msg_id, conversation=conversation, seq=self._seq))
+        self._log.append(message(self.name, text, self._seq, conversation)._replace(sender_id=self.user_id))
         if self.state == "connected":
             self._store()
         return client_msg_id
@@ -113,8 +122,9 @@ class Client:
 
     async def history(self, to: str, limit: int) -> AsyncIterator[Message]:
         await trio.lowlevel.checkpoint()
-        for seq in (40, 39, 38):
-            yield message("bob", f"earlier {seq}", seq)
+        conversation = await self.conversation_id(to)
+        for said in [said for said in reversed(self._log) if said.conversation == conversation][:limit]:
+            yield said
 
     @property
     def queues(self) -> dict[str, int]:
@@ -145,6 +155,14 @@ class Client:
             raise Refused(Code.NO_SUCH_USER)
         return to if ids.is_group(to) or to == ids.LOBBY or to.startswith("d-") else self._direct(to)
 
+    async def typing(self, conversation: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self._typed.append(conversation)
+
+    async def users(self, prefix: str, limit: int = 20) -> list[str]:
+        await trio.lowlevel.checkpoint()
+        return [name for name in ("bob", "zoë", "zora") if name.startswith(prefix)]
+
     async def online(self) -> list[str]:
         await trio.lowlevel.checkpoint()
         return [self.name, "bob", "car\x1b[2Jol"]
@@ -160,7 +178,8 @@ class Client:
 
     def _say(self, name: str, text: str, conversation: str) -> None:
         self._seq += 1
-        self._messages_in.send_nowait(message(name, text, self._seq, conversation))
+        self._log.append(message(name, text, self._seq, conversation))
+        self._messages_in.send_nowait(self._log[-1])
 
     def _store(self) -> None:
         for stored in self._waiting:

@@ -93,7 +93,7 @@ class Client(double.Client):
         self.groups[name] = OPS
         return Group(name, OPS, self.calls)
 
-    async def users(self, prefix: str, limit: int) -> list[str]:
+    async def users(self, prefix: str, limit: int = 20) -> list[str]:
         await trio.lowlevel.checkpoint()
         return [name for name in self.known if name.startswith(prefix)][:limit]
 

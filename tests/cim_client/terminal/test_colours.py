@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from prompt_toolkit.styles import Style
 
-from cim_client.terminal.colours import MIN_CONTRAST, SENDERS, STYLES, sender
+from cim_client.terminal.colours import MIN_CONTRAST, SENDERS, STYLES, sender, without_colours
 
 
 def luminance(colour: str) -> float:
@@ -32,6 +32,17 @@ def test_colours_are_of_the_cube_and_differ() -> None:
 def test_prompt_toolkit_knows_the_styles() -> None:
     style = Style.from_dict(STYLES)
     assert style.get_attrs_for_style_str(f"class:{sender('bob')}").color == STYLES[sender("bob")].split("#")[1]
+
+
+def test_without_colours_what_stands_out_still_does() -> None:
+    line = [("time", "12:00 "), (sender("bob"), "bob"), ("mark", ": "), ("mention", "alice"), ("", " hi")]
+    plain = without_colours(line)
+    assert [text for _, text in plain] == [text for _, text in line]
+    looks = [STYLES.get(style, "") for style, _ in plain]
+    assert looks == ["", "bold", "", "bold reverse", ""]
+    for style in STYLES:
+        ((left, _),) = without_colours([(style, "x")])
+        assert "#" not in STYLES.get(left, "")
 
 
 def test_a_name_has_one_colour_in_every_run() -> None:

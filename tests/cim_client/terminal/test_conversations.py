@@ -136,18 +136,9 @@ def test_what_has_no_name_yet() -> None:
 def test_a_user_whose_conversation_is_learnt_later() -> None:
     known = Conversations(ME, Settings())
     known.switch("bob")
-    known.keep_draft("half a")
+    known.chat("bob").draft = "half a"
     known.placed("bob", DIRECT)
-    assert (known.current, known.title(DIRECT), known.draft()) == (DIRECT, "bob", "half a")
-
-
-def test_a_draft_belongs_to_its_conversation() -> None:
-    known = some()
-    known.keep_draft("half a line")
-    known.switch(OPS)
-    assert known.draft() == ""
-    known.switch(ids.LOBBY)
-    assert known.draft() == "half a line"
+    assert (known.current, known.title(DIRECT), known.chat(DIRECT).draft) == (DIRECT, "bob", "half a")
 
 
 def test_the_quick_switch_offers_unread_ones_then_the_last_active() -> None:

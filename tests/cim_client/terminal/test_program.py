@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.real_servers import eventually
+
 PASSWORD = "correct horse"
 TAKEN = (200, b'{"taken": true}')
 
@@ -25,7 +27,8 @@ def start(terminals: Callable[..., Any], route: Any, tmp_path: Path) -> Callable
 
 
 def token_file(data_dir: Path) -> Path:
-    (found,) = data_dir.glob("chat/*/*/token")
+    """It is written a moment after the connection is seen."""
+    (found,) = eventually(lambda: [*data_dir.glob("chat/*/*/token")])
     return found
 
 

@@ -22,7 +22,7 @@ CONNECTED = "connected to"
 AWAY = "connecting"
 """In the bar while there is no connection: `connecting`, `reconnecting in 2 s`."""
 
-PENDING = "pending"
+PENDING = "· pending"
 STORED = "✓"
 PROMPT = "> "
 
@@ -73,8 +73,7 @@ class Chat(Terminal):
     def above(self) -> list[str]:
         """All that is printed, the oldest first."""
         self._whole()
-        rows = self.scrollback().splitlines()
-        return rows[: len(rows) - len(_prompt(self.text()))]
+        return above(self.scrollback())
 
     def printed(self, text: str) -> list[str]:
         """All rows with the text, also those that have scrolled away."""
@@ -102,6 +101,11 @@ class Chat(Terminal):
     def leave(self) -> None:
         self.type("\x03\x04")
         assert self.wait() == 0
+
+
+def above(rows: str) -> list[str]:
+    """The rows above the prompt, or all of them in the moment in which there is none."""
+    return rows.splitlines()[: len(rows.splitlines()) - len(_prompt(rows))]
 
 
 def _prompt(screen: str) -> list[str]:

@@ -1,0 +1,77 @@
+"""What goes between the input line and the rest while one types: what can be completed, names the cluster is asked for,
+and telling the others that one is typing.
+"""
+
+import trio
+
+from cim_client.client import Client
+from cim_client.errors import CimError
+from cim_client.terminal.commands import COMMANDS
+from cim_client.terminal.completion import Offers
+from cim_client.terminal.console import Console
+from cim_client.terminal.offering import Offering
+from cim_client.terminal.screen import Screen
+from cim_common.ids import LOBBY
+
+OFFER_EVERY_S = 1.0
+TYPING_EVERY_S = 1.0
+"""How often is looked whether one types; the SDK tells it less often."""
+
+ASK_TIMEOUT_S = 3.0
+"""A completion that comes later is of no use."""
+
+MAX_ASKED = 20
+
+
+class Assist:
+    """`run` serves until it is cancelled."""
+
+    def __init__(self, me: Client, console: Console, screen: Screen) -> None:
+        self._me = me
+        self._console = console
+        self._screen = screen
+        self._offering = Offering(COMMANDS)
+        self._offered = Offers()
+        self._typed = ""
+
+    async def run(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._complete)
+            nursery.start_soon(self._tell_typing)
+            while True:
+                self._offer()
+                await trio.sleep(OFFER_EVERY_S)
+
+    def met(self, name: str) -> None:
+        """Somebody wrote: the name may be typed next."""
+        self._offering.met([name])
+
+    def _offer(self) -> None:
+        offers = self._offering.offers(self._screen.conversations, self._screen.recent)
+        if offers != self._offered:
+            self._offered = offers
+            self._console.offer(offers)
+
+    async def _complete(self) -> None:
+        async for prefix in self._console.wanted():
+            with trio.move_on_after(ASK_TIMEOUT_S):
+                try:
+                    self._offering.met(await self._me.users(prefix, MAX_ASKED))
+                except CimError:
+                    continue  # no completion, which is what one sees
+            self._offer()
+
+    async def _tell_typing(self) -> None:
+        """Not to the lobby, where it would be everyone's business; nor of commands, nor where nothing is sent."""
+        while True:
+            await trio.sleep(TYPING_EVERY_S)
+            typed, before = self._console.text, self._typed
+            self._typed = typed
+            where = self._screen.conversations.current
+            if typed in ("", before) or typed[0] in ":/" or where == LOBBY or self._screen.answering:
+                continue
+            try:
+                with trio.move_on_after(ASK_TIMEOUT_S):
+                    await self._me.typing(where)
+            except CimError:
+                continue  # nobody is told
