@@ -15,10 +15,21 @@ from typing import Any, NamedTuple
 
 import trio
 
-from cim_client import CimError, Client, Closed, Event, Message, OutcomeUnknown, Refused, Unavailable, connect
+from cim_client import (
+    CimError,
+    Client,
+    Closed,
+    Code,
+    Event,
+    Message,
+    OutcomeUnknown,
+    Refused,
+    Unavailable,
+    connect,
+    record_of,
+)
 from cim_client.terminal.login import Account, LoginFailed, ask_terminal, known_accounts
 from cim_client.terminal.sanitize import one_line
-from cim_common.wire.codes import Code
 
 CONNECT_TIMEOUT_S = 15.0
 
@@ -185,16 +196,6 @@ def who(options: Options) -> Login:
 
 
 # -- what is printed ---------------------------------------------------------------------------------------
-
-
-def record_of(message: Message) -> dict[str, Any]:
-    """A message as JSON (docs/programs.md)."""
-    return {
-        "conversation": message.conversation, "seq": message.seq, "from": message.sender,
-        "from_id": message.sender_id, "text": message.text, "id": message.client_msg_id, "time_ms": message.time_ms,
-        "reply_to": message.reply_to, "edited": message.edited, "recalled": message.recalled,
-        "unverified": message.unverified, "reactions": [reaction._asdict() for reaction in message.reactions],
-    }  # fmt: skip
 
 
 def line_of(message: Message) -> str:

@@ -4,6 +4,7 @@ from cim_client.client import Client, connect
 from cim_client.errors import CimError, Closed, OutcomeUnknown, Refused, Unavailable
 from cim_client.groups import Group
 from cim_client.local import Local
+from cim_client.records import record_of
 from cim_client.streams import History
 from cim_client.types import (
     Conversation,
@@ -19,11 +20,15 @@ from cim_client.types import (
     Scheduled,
     Waiting,
 )
+from cim_common.ids import LOBBY, direct, direct_users, is_group
+from cim_common.wire.codes import Code
 
 __all__ = [
+    "LOBBY",
     "CimError",
     "Client",
     "Closed",
+    "Code",
     "Conversation",
     "Device",
     "Event",
@@ -43,4 +48,8 @@ __all__ = [
     "Unavailable",
     "Waiting",
     "connect",
+    "direct",
+    "direct_users",
+    "is_group",
+    "record_of",
 ]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import cim_client
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("cim", "cim_common", "cim_server", "cim_route", "cim_client")
 MAY_IMPORT = {
@@ -124,6 +126,22 @@ def test_import_arrows(path: Path) -> None:
 )
 def test_sans_io_modules_do_no_io(path: Path) -> None:
     assert not {name.split(".")[0] for name in imports_of(path)} & IMPURE
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in modules() if name_of(path).startswith("cim_client/terminal/")], ids=name_of
+)
+def test_the_terminal_uses_what_every_program_may_use(path: Path) -> None:
+    """Of our packages it imports itself and the public names of the SDK."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "cim_client":
+            assert {alias.name for alias in node.names} <= set(cim_client.__all__)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            ours = node.module.split(".")[0] in PACKAGES
+            assert not ours or node.module.startswith("cim_client.terminal"), f"imports {node.module}"
+        elif isinstance(node, ast.Import):
+            assert not {alias.name.split(".")[0] for alias in node.names} & set(PACKAGES) - {"cim_client"}
+            assert all("." not in alias.name for alias in node.names if alias.name.startswith("cim_client"))
 
 
 def test_keys_are_spelled_in_one_place() -> None:

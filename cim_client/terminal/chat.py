@@ -24,8 +24,7 @@ from typing import NamedTuple
 
 import trio
 
-from cim_client.client import Client
-from cim_client.errors import CimError
+from cim_client import LOBBY, CimError, Client, Code, Event, Message
 from cim_client.terminal import colours, lines
 from cim_client.terminal.assist import Assist
 from cim_client.terminal.console import Console
@@ -39,9 +38,6 @@ from cim_client.terminal.screen import MAX_PENDING, Connection, Screen, Settleme
 from cim_client.terminal.settings import Settings
 from cim_client.terminal.spool import Spool
 from cim_client.terminal.syntax import Wrong
-from cim_client.types import Event, Message
-from cim_common.ids import LOBBY
-from cim_common.wire.codes import Code
 
 HISTORY_LINES = 20
 """Lines of a conversation shown at the start, and when one goes there."""
@@ -225,6 +221,11 @@ class Session:
 
     def name(self, conversation: str) -> str:
         return self._screen.conversations.title(conversation)
+
+    async def settled(self) -> None:
+        under_way = set(self._screen.outgoing.pending)
+        while not under_way.isdisjoint(self._screen.outgoing.pending):
+            await self._settled.wait()
 
     def newest(self, conversation: str, own: bool) -> int:
         chat = self._screen.conversations.chat(conversation)

@@ -11,15 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import trio
 
-from cim_client.client import Client
-from cim_client.errors import Refused
-from cim_client.groups import Group
+from cim_client import LOBBY, Client, Group, Message, Refused, direct, direct_users
 from cim_client.terminal.answers import Answers
 from cim_client.terminal.lines import Line, note
 from cim_client.terminal.settings import Settings
 from cim_client.terminal.syntax import Wrong
-from cim_client.types import Message
-from cim_common import ids
 
 if TYPE_CHECKING:
     from cim_client.terminal.actions.history import Search
@@ -39,10 +35,10 @@ class Address(NamedTuple):
 
     @property
     def is_lobby(self) -> bool:
-        return self.to == ids.LOBBY
+        return self.to == LOBBY
 
 
-THE_LOBBY = Address(ids.LOBBY, ids.LOBBY)
+THE_LOBBY = Address(LOBBY, LOBBY)
 
 
 class Window(Protocol):
@@ -70,6 +66,9 @@ class Window(Protocol):
 
     def name(self, conversation: str) -> str:
         """What a conversation is called."""
+
+    async def settled(self) -> None:
+        """Wait until it is known what became of the messages of one's own that are under way now."""
 
     def newest(self, conversation: str, own: bool) -> int:
         """The seq of the newest message shown of a conversation, or of one's own there; 0 if there is none."""
@@ -168,13 +167,13 @@ class Context:
         Raises:
             Wrong: it means nothing, or may mean two.
         """
-        if which == ids.LOBBY:
+        if which == LOBBY:
             return THE_LOBBY
         if which.startswith("@") and len(which) > 1:
             return self._user(which[1:])
         if which.startswith("#") and len(which) > 1:
             return self._at(self.group(which[1:]))
-        if ids.direct_users(which) is not None:
+        if direct_users(which) is not None:
             return Address(which, which)
         try:
             group = self._at(self.group(which))
@@ -186,8 +185,10 @@ class Context:
 
     def _user(self, name: str) -> Address:
         """No name is all digits, so digits are a user id."""
-        if re.fullmatch("[0-9]{1,20}", name) and ids.MIN_USER_ID < int(name) < ids.MAX_USER_ID:
-            return Address(ids.direct(self.me.user_id, int(name)), name)
+        if re.fullmatch("[0-9]{10,16}", name):
+            conversation = direct(self.me.user_id, int(name))
+            if direct_users(conversation) is not None:
+                return Address(conversation, name)
         return Address(name, name)
 
     def group(self, name: str) -> Group:
@@ -224,13 +225,17 @@ class Context:
     def _patience_s(self) -> float:
         return RESOLVE_S if self.me.state == "connected" else 0.0
 
-    def message(self, reference: str, own: bool = False) -> int:
+    async def message(self, reference: str, own: bool = False) -> int:
         """The seq that `17`, `#17` or `^` means in the current conversation; `own`: `^` is the newest of one's own.
+
+        Of one's own that may be one that is under way: its number is waited for, within the command's patience.
 
         Raises:
             Wrong: it means none.
         """
         if reference == NEWEST:
+            if own:
+                await self.window.settled()
             seq = self.window.newest(self.conversation, own)
             if not seq:
                 raise Wrong("there is no message of yours here yet" if own else "there is no message here yet")

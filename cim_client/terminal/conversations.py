@@ -7,9 +7,8 @@ or the user wants the current one only; it is *unread* until one goes there. Pur
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from cim_client import LOBBY, Conversation, direct_users, is_group
 from cim_client.terminal.settings import Settings
-from cim_client.types import Conversation
-from cim_common import ids
 
 MAX_KNOWN = 10_000
 """Conversations kept; those that were active longest ago, with nothing unread, go first."""
@@ -51,7 +50,7 @@ class Unread(NamedTuple):
 class Conversations:
     """All of one window. `settings.show_all` off: what comes elsewhere is counted and not printed."""
 
-    def __init__(self, user_id: int, settings: Settings, current: str = ids.LOBBY) -> None:
+    def __init__(self, user_id: int, settings: Settings, current: str = LOBBY) -> None:
         self._user_id = user_id
         self._settings = settings
         self._chats: dict[str, Chat] = {}
@@ -95,7 +94,7 @@ class Conversations:
 
     def named(self, conversation: str, title: str) -> None:
         """An id is not a name, nor are digits, by which a user may be addressed."""
-        if title and conversation != ids.LOBBY and title != conversation and not title.isdecimal():
+        if title and conversation != LOBBY and title != conversation and not title.isdecimal():
             self.chat(conversation).title = title
 
     def arrived(self, conversation: str, seq: int, own: bool) -> None:
@@ -150,13 +149,13 @@ class Conversations:
     def label(self, conversation: str) -> str:
         """What a conversation is called. No name of a user begins with `#`, so a group cannot pass for one."""
         title = self.chat(conversation).title
-        return f"#{title}" if ids.is_group(conversation) else title
+        return f"#{title}" if is_group(conversation) else title
 
     def to(self, conversation: str, own: bool) -> str:
         """Where a message went, as lines say it: "" in the current conversation, "me" for what is private."""
         if conversation == self.current:
             return ""
-        return "me" if ids.direct_users(conversation) is not None and not own else self.label(conversation)
+        return "me" if direct_users(conversation) is not None and not own else self.label(conversation)
 
     # -- where one may go --------------------------------------------------------------------------------
 
@@ -177,11 +176,11 @@ class Conversations:
 
 def _unnamed(conversation: str, user_id: int) -> str:
     """What a conversation is called until its name is known."""
-    if conversation == ids.LOBBY:
-        return ids.LOBBY
-    if ids.is_group(conversation):
+    if conversation == LOBBY:
+        return LOBBY
+    if is_group(conversation):
         return "(group)"
-    users = ids.direct_users(conversation)
+    users = direct_users(conversation)
     if users is None:
         return conversation
     return "(notes)" if users == (user_id, user_id) else "(private)"

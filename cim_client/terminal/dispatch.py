@@ -2,18 +2,18 @@
 
 At a prompt a command that asks the cluster waits for its answer beside the others, a few at a time, so that one can go
 on typing; what says where text goes (`at_once`) is done before the next line is looked at. In a pipe everything is
-done in its turn, and after a `/to` that failed nothing is sent until another one succeeds: it was meant for somebody
-else.
+done in its turn, and a command waits until what was written before it stands in its log. After a `/to` that failed
+nothing is sent there until another one succeeds: it was meant for somebody else.
 """
 
 import trio
 
-from cim_client.errors import CimError
+from cim_client import CimError
 from cim_client.terminal import commands
 from cim_client.terminal.actions import messages
 from cim_client.terminal.commands import Call
 from cim_client.terminal.context import Context
-from cim_client.terminal.syntax import Wrong
+from cim_client.terminal.syntax import Command, Wrong
 
 MAX_WAITING = 4
 """Commands that wait for an answer at the same time."""
@@ -67,6 +67,8 @@ class Dispatch:
             if call.command.sends:
                 context.check_sending()
             with trio.fail_after(call.command.patience_s):
+                if not self._interactive and _looks_back(call.command):
+                    await context.window.settled()
                 await call.command.run(context, *call.values)
         except Wrong as wrong:
             await self._complain(wrong.hint)
@@ -80,3 +82,8 @@ class Dispatch:
 
     async def _complain(self, text: str) -> None:
         await self._context.note(text, "note.failed")
+
+
+def _looks_back(command: Command) -> bool:
+    """Whether what was written before may matter to it."""
+    return not command.at_once or any(argument.kind == "message" for argument in command.arguments)

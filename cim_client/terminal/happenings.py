@@ -7,11 +7,10 @@ are shown as one word, so that none can look like a sentence of ours.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from cim_client import Code, Event
 from cim_client.terminal.cells import cut
 from cim_client.terminal.lines import FOREIGN, Line
 from cim_client.terminal.sanitize import one_line, shown_name
-from cim_client.types import Event
-from cim_common.wire.codes import Code
 
 MAX_NAMES = 10
 MAX_EMOJI_CELLS = 24

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from cim_common import ids
+from cim_client import LOBBY
 
 
 class Options(NamedTuple):
@@ -11,7 +11,7 @@ class Options(NamedTuple):
     `to`: whom text goes to at the beginning. `plain`: lines in, lines out. `store`: whether anything is kept here.
     """
 
-    to: str = ids.LOBBY
+    to: str = LOBBY
     plain: bool = False
     store: bool = True
 

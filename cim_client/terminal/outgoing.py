@@ -8,8 +8,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from cim_client.types import Waiting
-from cim_common import ids
+from cim_client import Waiting, direct_users
 
 MAX_PENDING = 256
 """Own messages under way; more are not taken from the user until some are settled."""
@@ -60,7 +59,7 @@ class Outgoing:
         """What an earlier run has posted and is still on its way."""
         for posted in waiting:
             if len(self.pending) < MAX_PENDING:
-                name = posted.to if ids.direct_users(posted.to) is None else "(private)"
+                name = posted.to if direct_users(posted.to) is None else "(private)"
                 key = self.sending(Pending(posted.to, name, posted.text, posted.reply_to, now))
                 self._keys[posted.client_msg_id] = key
 

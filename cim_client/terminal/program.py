@@ -18,15 +18,13 @@ from typing import NamedTuple
 import trio
 
 import cim_client
-from cim_client.client import Client
-from cim_client.errors import CimError
+from cim_client import CimError, Client, Code
 from cim_client.terminal import login
 from cim_client.terminal.chat import Session
 from cim_client.terminal.console import Console, PlainConsole
 from cim_client.terminal.login import Account, LoginFailed
 from cim_client.terminal.options import AS_USUAL, Options
 from cim_client.terminal.sanitize import one_line
-from cim_common.wire.codes import Code
 
 PASSWORD_VARIABLE = "CIM_PASSWORD"
 

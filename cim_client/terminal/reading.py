@@ -2,9 +2,7 @@
 
 import trio
 
-from cim_client.client import Client
-from cim_client.errors import CimError, Refused
-from cim_client.types import Message
+from cim_client import CimError, Client, Message, Refused
 
 MARK_EVERY_S = 1.0
 """How often what was shown is marked as read."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from cim_client.types import Message
+from cim_client import Message
 
 MAX_RECENT = 4_000
 MAX_WORDS = 120

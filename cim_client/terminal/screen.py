@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+from cim_client import LOBBY, Event, Message, direct_users
 from cim_client.terminal import happenings, lines, status
 from cim_client.terminal.conversations import Conversations
 from cim_client.terminal.lines import Line
@@ -23,8 +24,6 @@ from cim_client.terminal.sanitize import one_line, shown_name
 from cim_client.terminal.settings import Settings
 from cim_client.terminal.typists import Typists
 from cim_client.terminal.writer import Writer
-from cim_client.types import Event, Message
-from cim_common import ids
 
 __all__ = ["MAX_PENDING", "Connection", "Screen", "Settlement"]
 
@@ -112,7 +111,7 @@ class Screen:
     def _printed(self, message: Message) -> list[Line]:
         own = message.sender_id == self.user_id
         self.conversations.arrived(message.conversation, message.seq, own)
-        if not own and ids.direct_users(message.conversation) is not None:
+        if not own and direct_users(message.conversation) is not None:
             self.conversations.named(message.conversation, message.sender)
         self._typists.wrote(message.conversation, message.sender)
         if own:
@@ -125,7 +124,7 @@ class Screen:
         bell = self._settings.bell
         if bell == "off" or self.conversations.chat(message.conversation).muted:
             return
-        private = ids.direct_users(message.conversation) is not None
+        private = direct_users(message.conversation) is not None
         self.ringing = self.ringing or bell == "all" or private or self._writer.mention.search(message.text) is not None
 
     # -- history -----------------------------------------------------------------------------------------
@@ -133,7 +132,7 @@ class Screen:
     def switch(self, conversation: str, last: Sequence[Message]) -> list[Line]:
         """Go to a conversation; `last` are its last messages, oldest first, as far as they are to be had."""
         since = self.conversations.switch(conversation)
-        private = ids.direct_users(conversation) is not None
+        private = direct_users(conversation) is not None
         header = lines.header(self.conversations.label(conversation), private, self._width())
         return [header, *self.recap(conversation, last, since)]
 
@@ -161,7 +160,7 @@ class Screen:
     def pending(self) -> int:
         return len(self.outgoing.pending)
 
-    def sending(self, text: str, to: str = ids.LOBBY, name: str = "", reply_to: int = 0) -> int:
+    def sending(self, text: str, to: str = LOBBY, name: str = "", reply_to: int = 0) -> int:
         """A message was typed: it is pending from now on. The answer names it until it has an id.
 
         `to` is a conversation or what the SDK takes for one, `name` how that is called.

@@ -4,6 +4,7 @@ answer, their time, and the day where it changes. Decides no order and prints no
 
 from collections.abc import Callable
 
+from cim_client import Message, is_group
 from cim_client.terminal import colours, lines
 from cim_client.terminal.conversations import Conversations
 from cim_client.terminal.lines import STORED, Head, Line
@@ -12,8 +13,6 @@ from cim_client.terminal.outgoing import Pending, Settlement
 from cim_client.terminal.recent import Recent
 from cim_client.terminal.sanitize import shown_name
 from cim_client.terminal.settings import Settings
-from cim_client.types import Message
-from cim_common import ids
 
 
 class Writer:
@@ -74,7 +73,7 @@ class Writer:
         if conversation == self._conversations.current:
             to = ""
         else:
-            to = f"#{message.name}" if ids.is_group(conversation) else message.name
+            to = f"#{message.name}" if is_group(conversation) else message.name
         return Head(self._clock(message.time), to=to, number=number)
 
     def _quote(self, conversation: str, seq: int) -> list[Line]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 import trio
 
-from cim_client import Client, Event, Message, Refused
+from cim_client import Client, Event, Message, Refused, blocking
 from cim_client.terminal.commands import COMMANDS, parse
 from cim_client.terminal.context import Address, Context
 from cim_client.terminal.dispatch import Dispatch
@@ -254,7 +254,11 @@ def test_in_a_pipe(cluster: Cluster) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     for wanted in (
-        "online: ", "There is no user of that name.", "not done: you did not get to no-such-person",
+        " is edited", "online: ", "There is no user of that name.", "not done: you did not get to no-such-person",
         "unknown command :nope", "group pipes is made",
     ):  # fmt: skip
         assert done.stdout.count(wanted) == 1, done.stdout
+    with blocking.connect(cluster.route, name="pia", password=PASSWORD) as me:
+        (first,) = [message for message in me.history("lobby") if message.sender == "pia" and message.edited]
+        assert first.text == "two"
+        assert [message.text for message in me.history(me.group("pipes"))] == ["in the group"]

@@ -18,6 +18,7 @@ async def logout(context: Context, which: str = "") -> None:
     """This device, or the one whose id begins so."""
     if not which:
         await context.me.logout_device(context.me.device)
+        await context.note("this device is logged out: it needs the password to come back")
         return
     found = [device.id for device in await context.me.devices() if device.id.startswith(which)]
     if len(found) != 1:

@@ -3,13 +3,12 @@
 Where a command does not name a group it means the current one. Each change returns when it stands in the group's log.
 """
 
-from cim_client.groups import Group
+from cim_client import Group, is_group
 from cim_client.terminal.actions.people import listed
 from cim_client.terminal.context import Context
 from cim_client.terminal.lines import note
 from cim_client.terminal.sanitize import one_line, shown_name
 from cim_client.terminal.syntax import Wrong
-from cim_common import ids
 
 _GONE = ("left", "banned")
 
@@ -22,7 +21,7 @@ async def create(context: Context, name: str, members: list[str] | None = None) 
 
 
 async def list_(context: Context) -> None:
-    groups = [found for found in await context.me.conversations() if ids.is_group(found.id) and found.role not in _GONE]
+    groups = [found for found in await context.me.conversations() if is_group(found.id) and found.role not in _GONE]
     rows = [
         f"{shown_name(found.title)}: {found.role}, {found.members} members"
         + (f", {found.unread} unread" if found.unread else "")
@@ -101,7 +100,7 @@ def _group(context: Context, which: str) -> Group:
     """
     if which:
         return context.group(which.removeprefix("#"))
-    if not ids.is_group(context.conversation):
+    if not is_group(context.conversation):
         raise Wrong("this is no group: go to one with /to, or name one")
     return context.group(context.conversation)
 

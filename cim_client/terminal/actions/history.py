@@ -7,13 +7,12 @@ from typing import NamedTuple
 
 import trio
 
-from cim_client.errors import CimError
+from cim_client import CimError, Message
 from cim_client.terminal.cells import cells, cut
 from cim_client.terminal.context import Context
 from cim_client.terminal.lines import Line, date_and_clock, note
 from cim_client.terminal.sanitize import one_line, shown_name
 from cim_client.terminal.syntax import Wrong
-from cim_client.types import Message
 
 PAGE = 10
 """Hits printed at a time."""
@@ -54,7 +53,7 @@ class Search:
 async def history(context: Context, count: int, before: str, at: datetime | None) -> None:
     """The newest messages of the current conversation, or those before one or before a time, the oldest first."""
     conversation = context.conversation
-    seq = context.message(before) if before else None
+    seq = await context.message(before) if before else None
     if at is not None:
         seq = await _first_from(context, conversation, at)
     found = context.me.history(conversation, count, seq)

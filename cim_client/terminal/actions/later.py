@@ -2,13 +2,13 @@
 
 from datetime import datetime, timedelta
 
+from cim_client import Scheduled
 from cim_client.terminal import emoji
 from cim_client.terminal.context import Context
 from cim_client.terminal.lines import note
 from cim_client.terminal.sanitize import one_line, shown_name
 from cim_client.terminal.syntax import Wrong
 from cim_client.terminal.times import When
-from cim_client.types import Scheduled
 
 MIN_SHOWN = 4
 """Characters of an id that are shown at least; so many of one have to be typed as tell it from the others."""

@@ -42,40 +42,40 @@ async def retry(context: Context) -> None:
 
 
 async def reply(context: Context, reference: str, text: str) -> None:
-    await context.say(context.current, emoji.replaced(text), context.message(reference))
+    await context.say(context.current, emoji.replaced(text), await context.message(reference))
 
 
 async def edit(context: Context, reference: str, text: str) -> None:
-    seq = context.message(reference, own=True)
+    seq = await context.message(reference, own=True)
     await context.me.edit(context.conversation, seq, emoji.replaced(text))
     await context.note(f"#{seq} is edited")
 
 
 async def recall(context: Context, reference: str) -> None:
-    seq = context.message(reference, own=True)
+    seq = await context.message(reference, own=True)
     await context.me.recall(context.conversation, seq)
     await context.note(f"#{seq} is recalled")
 
 
 async def react(context: Context, reference: str, mark: str) -> None:
-    seq, shown = context.message(reference), emoji.replaced(mark)
+    seq, shown = await context.message(reference), emoji.replaced(mark)
     await context.me.react(context.conversation, seq, shown)
     await context.note(f"{one_line(shown)} is at #{seq}")
 
 
 async def unreact(context: Context, reference: str, mark: str) -> None:
-    seq, shown = context.message(reference), emoji.replaced(mark)
+    seq, shown = await context.message(reference), emoji.replaced(mark)
     await context.me.react(context.conversation, seq, shown, remove=True)
     await context.note(f"{one_line(shown)} is no longer at #{seq}")
 
 
 async def pin(context: Context, reference: str) -> None:
-    seq = context.message(reference)
+    seq = await context.message(reference)
     await context.me.pin_message(context.conversation, seq)
     await context.note(f"#{seq} is pinned")
 
 
 async def unpin(context: Context, reference: str) -> None:
-    seq = context.message(reference)
+    seq = await context.message(reference)
     await context.me.pin_message(context.conversation, seq, remove=True)
     await context.note(f"#{seq} is not pinned any more")

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 
+from cim_client import Member, direct_users, is_group
 from cim_client.terminal.context import Address, Context
 from cim_client.terminal.sanitize import shown_name
-from cim_client.types import Member
-from cim_common import ids
 
 MAX_NAMES_SHOWN = 200
 MAX_FOUND = 100
@@ -33,7 +32,7 @@ async def who(context: Context, which: str = "") -> None:
     address = await context.to(which) if which else context.current
     if address.is_lobby:
         await online(context)
-    elif ids.is_group(address.to):
+    elif is_group(address.to):
         members = await context.me.members(address.to)
         await context.note(f"{len(members)} in {shown_name(address.name)}: {_row([*map(_with_role, members)])}")
     else:
@@ -53,7 +52,7 @@ async def _presence(context: Context, name: str) -> None:
 
 async def _user_name(context: Context, address: Address) -> str:
     """The name of the other one in a private conversation, which may have been named by a number."""
-    if ids.direct_users(address.to) is None:
+    if direct_users(address.to) is None:
         return address.name
     members = await context.me.members(address.to)
     return next((member.name for member in members if member.user_id != context.me.user_id), context.me.name)

@@ -64,24 +64,25 @@ async def test_without_a_connection_one_goes_by_the_name(commands: Commands) -> 
 
 
 @pytest.mark.parametrize(("reference", "seq"), [("17", 17), ("#17", 17), ("^", 40)])
-def test_which_message(commands: Commands, reference: str, seq: int) -> None:
+async def test_which_message(commands: Commands, reference: str, seq: int) -> None:
     commands.window.shown = 40
-    assert commands.context.message(reference) == seq
+    assert await commands.context.message(reference) == seq
 
 
-def test_the_newest_of_ones_own(commands: Commands) -> None:
+async def test_the_newest_of_ones_own(commands: Commands) -> None:
     commands.window.own = 31
-    assert commands.context.message("^", own=True) == 31
+    assert await commands.context.message("^", own=True) == 31
+    assert commands.window.waited == 1
 
 
 @pytest.mark.parametrize("reference", ["", "0", "#", "-1", "1.5", "17th", "^^", "٣", "9" * 5_000])
-def test_no_message(commands: Commands, reference: str) -> None:
+async def test_no_message(commands: Commands, reference: str) -> None:
     with pytest.raises(Wrong):
-        commands.context.message(reference)
+        await commands.context.message(reference)
 
 
-def test_there_is_no_newest_one(commands: Commands) -> None:
+async def test_there_is_no_newest_one(commands: Commands) -> None:
     with pytest.raises(Wrong, match="no message here"):
-        commands.context.message("^")
+        await commands.context.message("^")
     with pytest.raises(Wrong, match="no message of yours"):
-        commands.context.message("^", own=True)
+        await commands.context.message("^", own=True)

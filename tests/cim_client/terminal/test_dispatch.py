@@ -5,10 +5,17 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 import trio
+import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cim_client.errors import Refused
+from cim_client.terminal.answers import Rules
+from cim_client.terminal.commands import COMMANDS
+from cim_client.terminal.context import THE_LOBBY
 from cim_client.terminal.dispatch import MAX_WAITING, Dispatch
 from cim_common.wire.codes import Code
+from tests.cim_client.terminal.recorder import OPS
 from tests.cim_client.terminal.window import Commands, Said
 
 
@@ -101,3 +108,59 @@ async def test_in_a_pipe_a_command_waits_for_the_one_before(commands: Commands, 
     async with dispatching(False) as dispatch:
         await dispatch.line(":olu")
         assert commands.printed() == ["* Not now."]
+
+
+async def test_in_a_pipe_a_command_waits_for_what_was_written(commands: Commands, dispatching: Dispatching) -> None:
+    commands.window.shown = 40
+    for interactive, waited in ((False, 3), (True, 0)):
+        commands.window.waited = 0
+        async with dispatching(interactive) as dispatch:
+            for line in ("hello", "bob;;hello", "/react ^ :+1:", "/reply ^ hello", "/history"):
+                await dispatch.line(line)
+        assert commands.window.waited == waited
+
+
+_WORDS = (
+    "bob",
+    "nobody",
+    "#ops",
+    "ops",
+    "#17",
+    "^",
+    "in",
+    "at",
+    "18:00",
+    "10m",
+    "5",
+    "before",
+    "--more",
+    "on",
+    "bell",
+    "[",
+)
+_LINES = st.builds(
+    lambda command, words: f"{command.names[0]} {' '.join(words)}",
+    st.sampled_from(COMMANDS),
+    st.lists(st.sampled_from(_WORDS) | st.text(), max_size=4),
+)
+
+
+@given(st.text() | _LINES, st.booleans(), st.booleans())
+def test_whatever_is_typed_does_one_thing_or_prints_a_line(line: str, interactive: bool, answering: bool) -> None:
+    async def typed() -> Commands:
+        commands = Commands()
+        commands.me.groups["ops"] = OPS
+        if answering:
+            commands.context.answers = Rules()
+        async with trio.open_nursery() as nursery:
+            await Dispatch(commands.context, nursery, interactive).line(line)
+        return commands
+
+    commands = trio.run(typed, clock=trio.testing.MockClock(autojump_threshold=0))
+    window = commands.window
+    moved = window.current != THE_LOBBY
+    did = len(window.said) + len(window.done) + len(window.printed) + len(commands.me.calls) + moved
+    assert did >= 1 or not line.strip()
+    assert len(window.said) + len(window.done) <= 1
+    assert not (answering and window.said)
+    assert not any(character in row for row in window.printed for character in "\n\x1b")

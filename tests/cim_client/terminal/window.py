@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
+import trio
+
 from cim_client.client import Client
 from cim_client.terminal.commands import parse
 from cim_client.terminal.context import THE_LOBBY, Address, Context
@@ -25,6 +27,7 @@ class Window:
         self.said: list[Said] = []
         self.printed: list[str] = []
         self.done: list[str] = []
+        self.waited = 0
         self.own = self.shown = 0
 
     async def switch(self, to: Address) -> None:
@@ -41,6 +44,10 @@ class Window:
 
     def name(self, conversation: str) -> str:
         return {recorder.OPS: "ops", recorder.BOB: "bob"}.get(conversation, conversation)
+
+    async def settled(self) -> None:
+        await trio.lowlevel.checkpoint()
+        self.waited += 1
 
     def newest(self, conversation: str, own: bool) -> int:
         return self.own if own else self.shown
