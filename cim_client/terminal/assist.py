@@ -4,14 +4,12 @@ and telling the others that one is typing.
 
 import trio
 
-from cim_client.client import Client
-from cim_client.errors import CimError
+from cim_client import LOBBY, CimError, Client
 from cim_client.terminal.commands import COMMANDS
 from cim_client.terminal.completion import Offers
 from cim_client.terminal.console import Console
 from cim_client.terminal.offering import Offering
 from cim_client.terminal.screen import Screen
-from cim_common.ids import LOBBY
 
 OFFER_EVERY_S = 1.0
 TYPING_EVERY_S = 1.0

@@ -2,10 +2,8 @@
 
 import trio
 
-from cim_client.client import Client
-from cim_client.errors import CimError
+from cim_client import LOBBY, CimError, Client, direct_users, is_group
 from cim_client.terminal.conversations import Conversations
-from cim_common.ids import LOBBY, direct_users, is_group
 
 READ_EVERY_S = 1.0
 

@@ -6,13 +6,13 @@ People are those one has a conversation with, those who wrote lately, and those 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
+from cim_client import LOBBY, direct_users, is_group
 from cim_client.terminal.completion import Offers, Place, Word
 from cim_client.terminal.conversations import Conversations
 from cim_client.terminal.recent import Recent
 from cim_client.terminal.sanitize import shown_name
 from cim_client.terminal.settings import SETTINGS
 from cim_client.terminal.syntax import Command
-from cim_common import ids
 
 MAX_PLACES = 200
 MAX_PEOPLE = 1_000
@@ -40,13 +40,13 @@ class Offering:
     def offers(self, conversations: Conversations, recent: Recent) -> Offers:
         known = list(islice(conversations.by_use(), MAX_PLACES))
         places = tuple(Place(conversations.label(chat.id), chat.id, 0 if chat.muted else chat.unread) for chat in known)
-        groups = tuple(Word(chat.title) for chat in known if ids.is_group(chat.id) and _typed(chat.title))
-        talked_to = [chat.title for chat in known if ids.direct_users(chat.id) and not chat.title.startswith("(")]
+        groups = tuple(Word(chat.title) for chat in known if is_group(chat.id) and _typed(chat.title))
+        talked_to = [chat.title for chat in known if direct_users(chat.id) and not chat.title.startswith("(")]
         people = tuple(map(Word, dict.fromkeys(chain(reversed(self._people), talked_to))))
         words = {
             "user": people,
             "group": groups,
-            "conversation": (Word(ids.LOBBY), *people, *groups),
+            "conversation": (Word(LOBBY), *people, *groups),
             "message": tuple(_messages(conversations.current, recent)),
             "setting": tuple(Word(setting.name, setting.meaning) for setting in SETTINGS.values()),
         }
