@@ -12,6 +12,9 @@ from cim_client.terminal.offering import Offering
 from cim_client.terminal.screen import Screen
 
 OFFER_EVERY_S = 1.0
+SOON_S = 0.1
+"""After somebody wrote: the quick switch is to have who is new."""
+
 TYPING_EVERY_S = 1.0
 """How often is looked whether one types; the SDK tells it less often."""
 
@@ -31,6 +34,7 @@ class Assist:
         self._offering = Offering(COMMANDS)
         self._offered = Offers()
         self._typed = ""
+        self._wrote = trio.Event()
 
     async def run(self) -> None:
         async with trio.open_nursery() as nursery:
@@ -38,11 +42,15 @@ class Assist:
             nursery.start_soon(self._tell_typing)
             while True:
                 self._offer()
-                await trio.sleep(OFFER_EVERY_S)
+                await trio.sleep(SOON_S)
+                with trio.move_on_after(OFFER_EVERY_S):
+                    await self._wrote.wait()
+                self._wrote = trio.Event()
 
     def met(self, name: str) -> None:
         """Somebody wrote: the name may be typed next."""
         self._offering.met([name])
+        self._wrote.set()
 
     def _offer(self) -> None:
         offers = self._offering.offers(self._screen.conversations, self._screen.recent)

@@ -73,9 +73,9 @@ class Entry:
         self._buffer.load_history_if_not_yet_loaded()
 
     def prepend(self, text: str) -> None:
-        self._buffer.cursor_position += len(text)
+        at = self._buffer.cursor_position + len(text)
         self._buffer.text = text + self._buffer.text
-        self._buffer.cursor_position = min(self._buffer.cursor_position, len(self._buffer.text))
+        self._buffer.cursor_position = at
 
     def insert(self, text: str) -> None:
         self._buffer.insert_text(text)

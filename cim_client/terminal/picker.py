@@ -41,6 +41,13 @@ class Picker:
         self._back = get_app().layout.current_control
         get_app().layout.focus(self._typed)
 
+    def offered(self, places: tuple[Place, ...]) -> None:
+        """What may be chosen has changed; what is chosen stays so, if it is still there."""
+        chosen = self.chosen
+        self._places = places
+        found = [place.address for place in self._found()]
+        self._chosen = found.index(chosen.address) if chosen and chosen.address in found else 0
+
     def close(self) -> None:
         if self._back is not None:
             get_app().layout.focus(self._back)

@@ -245,6 +245,7 @@ class PromptConsole:
 
     def _offered(self, offers: Offers) -> None:
         self._entry.offers = offers
+        self._picker.offered(offers.places)
         self._app.invalidate()
 
     def _want(self, prefix: str) -> None:

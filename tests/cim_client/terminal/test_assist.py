@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from cim_client.errors import Unavailable
-from cim_client.terminal.assist import ASK_TIMEOUT_S, TYPING_EVERY_S, Assist
+from cim_client.terminal.assist import ASK_TIMEOUT_S, SOON_S, TYPING_EVERY_S, Assist
 from cim_client.terminal.completion import Offers
 from cim_client.terminal.screen import Screen
 from cim_common import ids
@@ -96,7 +96,7 @@ async def test_only_what_has_changed_is_offered(autojump_clock: MockClock) -> No
         await trio.sleep(10)
         assert len(parts.console.offered) == 1
         parts.assist.met("bob")
-        await trio.sleep(2)
+        await trio.sleep(SOON_S)
         assert len(parts.console.offered) == 2
         assert parts.console.users() == ["bob"]
         nursery.cancel_scope.cancel()

@@ -1,5 +1,7 @@
 """The quick switch, and drafts that stay in their conversations."""
 
+import signal
+
 from tests.terminals import Terminal
 
 CTRL_K = "\x0b"
@@ -16,6 +18,8 @@ def test_choosing_by_a_part_of_the_name(typist: Terminal) -> None:
     assert "go to" not in typist.until("bob>")
     typist.type("/to lobby\r")
     typist.until("lobby> half")
+    typist.type(" a line\r")
+    typist.until("got 'half a line'")
 
 
 def test_by_the_name_in_any_script(typist: Terminal) -> None:
@@ -31,6 +35,18 @@ def test_nothing_fits(typist: Terminal) -> None:
     typist.until("lobby> half")
     typist.type("\r")
     typist.until("got 'half'")
+
+
+def test_somebody_new_writes_while_it_is_open(typist: Terminal) -> None:
+    typist.type("@place carol\r")
+    typist.until("waiting")
+    typist.type(CTRL_K + "\t")
+    typist.until("> ops  3 new")
+    typist.process.send_signal(signal.SIGUSR1)
+    typist.until("carol  1 new")
+    typist.until("> ops  3 new")
+    typist.type("car\r")
+    typist.until("left lobby with '' for carol")
 
 
 def test_leaving_it_changes_nothing(typist: Terminal) -> None:

@@ -7,6 +7,7 @@
 `@rate N S`       N messages a second for so many seconds
 `@hold`           no line is taken until SIGUSR1
 `@bell`           rings
+`@place NAME`     at SIGUSR1 there is one more place to go to, the first
 `@stray`          something else in the process prints
 `@half`           what is half typed
 ================ =======================================================================
@@ -35,10 +36,11 @@ class Typist:
         self.here = "lobby"
         self.drafts: dict[str, str] = {}
         self.names = [*NAMES]
+        self.places: tuple[Place, ...] = PLACES
 
     def offer(self) -> None:
         names = tuple(Word(name) for name in self.names)
-        self.console.offer(Offers(COMMANDS, PLACES, {USER: names, "conversation": names}))
+        self.console.offer(Offers(COMMANDS, self.places, {USER: names, "conversation": names}))
 
     async def say(self, text: str) -> None:
         await self.console.show([note(text)])
@@ -49,6 +51,13 @@ class Typist:
             if prefix.startswith("x"):
                 self.names.append(prefix + "avier")
                 self.offer()
+
+    async def place(self, name: str) -> None:
+        with trio.open_signal_receiver(signal.SIGUSR1) as signals:
+            await self.say("waiting")
+            await anext(signals)
+        self.places = (Place(name, name, 1), *PLACES)
+        self.offer()
 
     async def leave(self, scope: trio.CancelScope) -> None:
         """At SIGUSR2, as a session ends that is over."""
@@ -100,6 +109,8 @@ class Typist:
                     await anext(signals)
             case "@bell":
                 self.console.bell()
+            case "@place":
+                nursery.start_soon(self.place, rest)
             case "@stray":
                 warnings.warn("something stray", stacklevel=1)
             case "@half":

@@ -4,6 +4,7 @@ What the program shows of itself, and several tests look for, stands here once.
 """
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +25,8 @@ AWAY = "connecting"
 
 PENDING = "· pending"
 STORED = "✓"
-PROMPT = "> "
+_PROMPT = re.compile(r"[^\s:>]*>( |$)")
+"""In front of what is typed; outside the lobby the conversation's name stands there."""
 
 ROOT = Path(__file__).parents[3]
 
@@ -67,7 +69,7 @@ class Chat(Terminal):
     @property
     def typed(self) -> str:
         """What stands in the input line, at its first row."""
-        return _prompt(self._whole())[0][len(PROMPT) :]
+        return _PROMPT.sub("", _prompt(self._whole())[0])
 
     @property
     def above(self) -> list[str]:
@@ -111,7 +113,7 @@ def above(rows: str) -> list[str]:
 def _prompt(screen: str) -> list[str]:
     """The rows from the prompt on."""
     rows = screen.splitlines()
-    last = max((number for number, row in enumerate(rows) if row.startswith(PROMPT.strip())), default=len(rows))
+    last = max((number for number, row in enumerate(rows) if _PROMPT.match(row)), default=len(rows))
     return rows[last:]
 
 

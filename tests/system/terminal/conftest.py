@@ -7,6 +7,7 @@ import pytest
 
 from tests.system.cluster import Cluster
 from tests.system.terminal.chats import CONNECTED, Chat, OpenChat, settings
+from tests.system.terminal.scene import Scene, open_scene
 from tests.system.terminal.tmux import Tmux
 
 
@@ -31,6 +32,19 @@ def open_chat(cluster: Cluster, tmp_path: Path) -> Iterator[OpenChat]:
     yield start
     for chat in opened:
         chat.close()
+
+
+@pytest.fixture(scope="package")
+def opened(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with open_scene(cluster, tmp_path_factory.mktemp("data")) as made:
+        yield made
+
+
+@pytest.fixture
+def scene(opened: Scene) -> Iterator[Scene]:
+    """Sam's chat, in the lobby: the same for all tests, which saves a second in each."""
+    yield opened
+    opened.quiet()
 
 
 @pytest.fixture

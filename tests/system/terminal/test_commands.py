@@ -1,28 +1,13 @@
 """Each command of the registry works, on the real screen and for others; bad arguments are told in one line."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from cim_client.terminal.commands import COMMANDS, listing
 from cim_client.terminal.syntax import Command
-from tests.system.cluster import Cluster
 from tests.system.terminal import proofs
-from tests.system.terminal.scene import PROOFS, Scene, open_scene
+from tests.system.terminal.scene import PROOFS, Scene
 
 assert proofs.__doc__  # importing it fills PROOFS
-
-
-@pytest.fixture(scope="module")
-def opened(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with open_scene(cluster, tmp_path_factory.mktemp("data")) as scene:
-        yield scene
-
-
-@pytest.fixture
-def scene(opened: Scene) -> Iterator[Scene]:
-    yield opened
-    opened.quiet()
 
 
 def test_no_command_is_without_its_proof() -> None:
