@@ -62,7 +62,7 @@ class Up:
         self._route_port = settings.route_port
         self._places: dict[str, dict[str, Any]] = {}
         environment = {"CIM_SECRET_FILE": str(self._secret), "CIM_REDIS": self.redis_url}
-        self.redis = self._child("redis", {}) if self._embedded else None
+        self.redis = self._child("redis", self._embedded.environment) if self._embedded else None
         self.servers = [self._child(f"s{i + 1}", environment) for i in range(settings.servers)]
         self.route = self._child("route", environment)
 

@@ -184,7 +184,8 @@ def own_redis(durability: str) -> Iterator[tuple[str, int]]:
     """A Redis for the block: its address and process."""
     with tempfile.TemporaryDirectory(prefix="cim-floor-") as path, contextlib.closing(DataFolder(Path(path))) as folder:
         embedded = EmbeddedRedis(folder, free_port("127.0.0.1"))
-        process = start_child(embedded.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = start_child(embedded.command, embedded.environment, **quiet)
         try:
             deadline = time.monotonic() + READY_S
             while not embedded.answers():

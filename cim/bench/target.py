@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,11 +123,14 @@ def _remove_what_was_left() -> None:
                 shutil.rmtree(path.parent)
 
 
-def start_child(command: list[str], **options: Any) -> "subprocess.Popen[bytes]":
-    """A process that ends with this one, and that Ctrl-C in the terminal does not reach: we end it in order."""
+def start_child(command: list[str], more: Mapping[str, str] | None = None, **options: Any) -> "subprocess.Popen[bytes]":
+    """A process that ends with this one, and that Ctrl-C in the terminal does not reach: we end it in order.
+
+    `more` is what its environment has beside ours.
+    """
     whole = [sys.executable, "-m", "cim.child", str(os.getpid()), *command]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CIM_")}
-    return subprocess.Popen(whole, start_new_session=True, env=environment, **options)
+    return subprocess.Popen(whole, start_new_session=True, env={**environment, **(more or {})}, **options)
 
 
 @contextlib.contextmanager
