@@ -117,7 +117,7 @@ class PlainConsole:
 
     async def show(self, lines: list[Line]) -> None:
         text = "".join(plain(line) + "\n" for line in lines)
-        await trio.to_thread.run_sync(_write_stdout, text)
+        await trio.to_thread.run_sync(_write_stdout, text, abandon_on_cancel=True)
 
     def status(self, pending: list[Line], toolbar: str, label: str = "") -> None:
         """Nothing: a pipe has no place that can be overwritten."""
@@ -164,5 +164,7 @@ async def _read_stdin() -> bytes:
 
 
 def _write_stdout(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    """Past `sys.stdout`: a reader that takes nothing holds us here, and nobody who leaves is to wait for its lock."""
+    left = text.encode(sys.stdout.encoding, "replace")
+    while left:
+        left = left[os.write(1, left) :]

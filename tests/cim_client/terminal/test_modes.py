@@ -1,9 +1,14 @@
 """Whatever ends `cim chat`, the terminal is as it was: its settings, its cursor, its colours, no bracketed paste."""
 
+import array
+import fcntl
 import inspect
+import os
 import re
 import signal
+import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +16,14 @@ from pathlib import Path
 import pytest
 
 from cim_client.terminal.chat import Session
+from tests.cim_client.terminal.conftest import command
+from tests.real_servers import eventually
 from tests.terminals import DEADLINE_S, Terminal
 
 PASSWORD = "correct horse"
+PIPE_BYTES = 60_000
+"""Nearly what a pipe holds."""
+
 CRASHING = str(Path(__file__).with_name("crashing.py"))
 
 TASKS = sorted(
@@ -76,3 +86,29 @@ def test_a_terminal_that_takes_nothing_keeps_nobody(chat: Terminal, number: int)
     chat.type("@say bob one\r@say bob two\r")
     chat.process.send_signal(number)
     assert chat.process.wait(DEADLINE_S) in (0, 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_pipe_that_nobody_reads_keeps_nobody(tmp_path: Path, number: int) -> None:
+    piped = subprocess.Popen(
+        command(tmp_path), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"CIM_PASSWORD": PASSWORD}, start_new_session=True,
+    )  # fmt: skip
+    with piped:
+        assert piped.stdin is not None
+        assert piped.stdout is not None
+        piped.stdin.write("@say bob " + "x" * 8_000 + "\n")
+        piped.stdin.flush()
+        assert piped.stdout.readline()
+        piped.stdin.write(("@say bob " + "x" * 8_000 + "\n") * 30)
+        piped.stdin.flush()
+        eventually(lambda: _readable(piped.stdout) >= PIPE_BYTES)
+        piped.send_signal(number)
+        assert piped.wait(DEADLINE_S) == 0
+
+
+def _readable(pipe: object) -> int:
+    """How many bytes wait in it."""
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe.fileno(), termios.FIONREAD, count)  # type: ignore[attr-defined]
+    return count[0]
