@@ -240,7 +240,7 @@ class Client:
         return Group(self._conversing, group, name)
 
     def group(self, which: str) -> Group:
-        """A group one takes part in, by its id or its name.
+        """A group one takes part in, by its id or its name; before the first connection as the data folder knows it.
 
         Raises:
             Refused: NO_SUCH_CONVERSATION.

@@ -1,5 +1,6 @@
 """Receiving: the conversation list, pages and pushes in; messages, events and positions out."""
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -57,6 +58,7 @@ class Receiving:
         self.ready = trio.Event()
         self.known: dict[str, Known] = {}
         self._created: dict[str, str] = {}
+        self._remembered: dict[str, str] = parts.store.ask(lambda tables: tables.own.groups())
         self._connection = 0
         self._version = 0
         self._list_due = trio.Event()
@@ -127,6 +129,7 @@ class Receiving:
         for conversation in answer.conversations:
             self._tell(conversation)
             self._inbox.enter(conversation, self._parts.store.position(conversation.id))
+        self._remember(map(self._titled, answer.conversations))
         if not answer.more and not self._inbox.listed:
             self._inbox.list_complete()
             self.ready.set()
@@ -149,6 +152,21 @@ class Receiving:
         elif (old.pinned, old.muted) != (new.pinned, new.muted):
             self._parts.events.add(event._replace(state="settings"))
 
+    def _titled(self, listed: Conversation) -> tuple[str, str]:
+        known = self.known[listed.id]
+        return listed.id, "" if known.role in OUT else known.title
+
+    def _remember(self, titles: Iterable[tuple[str, str]]) -> None:
+        """Groups are known by their names to the next program before it is connected. "": one is not in it any more."""
+        changed = {
+            conversation: title
+            for conversation, title in titles
+            if ids.is_group(conversation) and title != self._remembered.get(conversation, "")
+        }
+        if changed:
+            self._remembered |= changed
+            self._parts.store.ask(lambda tables: tables.own.set_groups(changed))
+
     def renamed(self, conversation: str, seq: int, title: str) -> None:
         """An entry has given a group another name; one from before the list was read is known already."""
         if conversation in self._created:
@@ -156,6 +174,7 @@ class Receiving:
         known = self.known.get(conversation)
         if known is not None and seq > known.named_at:
             self.known[conversation] = known._replace(title=title, named_at=seq)
+            self._remember([(conversation, title)])
 
     def created(self, group: str, title: str) -> None:
         """One has made a group: it has its name before the list that tells of it is read."""
@@ -175,7 +194,16 @@ class Receiving:
             for conversation, known in self.known.items()
             if known.title == which and known.role not in OUT and ids.is_group(conversation)
         ]
-        return (max(named)[1], which) if named else None
+        if named:
+            return max(named)[1], which
+        return None if self.ready.is_set() else self._remembered_group(which)
+
+    def _remembered_group(self, which: str) -> tuple[str, str] | None:
+        """As an earlier connection has known it."""
+        for group, title in reversed(self._remembered.items()):
+            if title and which in (group, title):
+                return group, title
+        return None
 
     # -- what the link asks ------------------------------------------------------------------------------
 

@@ -1,6 +1,8 @@
-"""What is kept of the user's own: drafts, settings and lines that were typed. All of it is small and bounded."""
+"""What is kept of the user's own: drafts, settings, lines that were typed, the names of groups. All of it is small and
+bounded."""
 
 import sqlite3
+from collections.abc import Mapping
 
 MAX_DRAFTS = 1_000
 """The drafts changed last are kept."""
@@ -11,12 +13,15 @@ MAX_TYPED = 1_000
 MAX_TEXT = 65_536
 """Characters of a draft or a line; a message holds a quarter of that in bytes."""
 
+MAX_GROUPS = 1_000
+"""The groups that came or were renamed last are known by their names without a connection."""
+
 MAX_SETTINGS = 256
 MAX_SETTING = 4_096
 
 
 class OwnState:
-    """Drafts, settings and typed lines in a database of this schema. Each change is a transaction of its own."""
+    """Drafts, settings, typed lines and groups in a database of this schema. Each change is a transaction."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -71,6 +76,25 @@ class OwnState:
             return
         self._db.execute("INSERT INTO typed VALUES (NULL, ?)", (line,))
         self._keep_newest("typed", MAX_TYPED)
+
+    def groups(self) -> dict[str, str]:
+        """Titles of groups by their ids, the one changed last at the end."""
+        return {str(group): str(title) for group, title in self._db.execute("SELECT id, title FROM groups ORDER BY no")}
+
+    def set_groups(self, titles: Mapping[str, str]) -> None:
+        """Groups have these titles now; "": one takes no part there any more."""
+        self._db.execute("BEGIN")
+        try:
+            for group, title in titles.items():
+                self._db.execute("DELETE FROM groups WHERE id = ?", (group,))
+                if title:
+                    self._db.execute("INSERT INTO groups VALUES (NULL, ?, ?)", (group, encodable(title)))
+            self._keep_newest("groups", MAX_GROUPS)
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:  # SQLite may have ended it, on a full disk for one
+                self._db.execute("ROLLBACK")
+            raise
 
     def _keep_newest(self, table: str, most: int) -> None:
         beyond = f"SELECT no FROM {table} ORDER BY no DESC LIMIT 1 OFFSET ?"

@@ -36,6 +36,7 @@ _STEPS: dict[int, tuple[str, ...]] = {
         "CREATE TABLE drafts (no INTEGER PRIMARY KEY, conversation TEXT NOT NULL UNIQUE, text TEXT NOT NULL)",
         "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
         "CREATE TABLE typed (no INTEGER PRIMARY KEY, line TEXT NOT NULL)",
+        "CREATE TABLE groups (no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT NOT NULL)",
     ),
 }
 

@@ -253,6 +253,16 @@ def test_typed_lines(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None
     assert own(store).typed(100) == ["6", "7", "8", "9"]
 
 
+def test_names_of_groups(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    own(store).set_groups({"g-1": "ops", "g-2": "tea"})
+    own(store).set_groups({"g-1": "operations", "g-3": "gone"})
+    own(store).set_groups({"g-3": ""})
+    assert list(own(store).groups().items()) == [("g-2", "tea"), ("g-1", "operations")]
+    monkeypatch.setattr(store_own, "MAX_GROUPS", 2)
+    own(store).set_groups({f"g-{number}": "x" for number in range(4, 8)})
+    assert list(own(store).groups()) == ["g-6", "g-7"]
+
+
 def test_a_device_that_is_to_keep_nothing_can_still_keep_what_is_ones_own(tmp_path: Path) -> None:
     for store in (MemoryStore(), opened(tmp_path, keeps=False)):
         assert not store.keeps

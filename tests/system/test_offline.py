@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from cim_client import CimError, Client, Closed, connect
+from cim_client import CimError, Client, Closed, Refused, connect
 from cim_common import ids
 from cim_common.wire.codes import Code
 from tests.real_servers import SLOWNESS, eventually_async
@@ -99,6 +99,28 @@ async def test_a_wrong_password_is_told_and_loses_nothing(away: AwayCluster, tmp
     async with connect(away.route, name="alice", password=PASSWORD, data_dir=data) as me:
         await event(me, "stored")
         assert await texts_in(me, "alice") == ["kept"]
+
+
+async def test_a_group_is_known_by_its_name_before_there_is_a_connection(away: AwayCluster, tmp_path: Path) -> None:
+    await trio.to_thread.run_sync(away.come)
+    data = tmp_path / "alice"
+    async with connect(away.route, name="alice", password=PASSWORD, register=True, data_dir=data) as me:
+        token = me.token
+        ops, left = await me.create_group("ops"), await me.create_group("left")
+        await left.leave()
+        await ops.rename("operations")
+    async with connect(away.route, name="alice", token=token, data_dir=data) as me:
+        assert me.group("operations").id == ops.id  # what was renamed by oneself is in the list of the next connection
+    await trio.to_thread.run_sync(away.go)
+    async with connect(away.route, name="alice", token=token, data_dir=data, wait=False) as me:
+        for name in ("ops", "left", "never"):
+            with pytest.raises(Refused):
+                me.group(name)
+        group = me.group("operations")
+        assert (group.id, group.name) == (ops.id, "operations")
+        await me.post(group, "for the group")
+        await trio.to_thread.run_sync(away.come)
+        assert (await event(me, "stored")).conversation == ops.id
 
 
 async def test_a_new_account_is_not_made_without_waiting(tmp_path: Path) -> None:
