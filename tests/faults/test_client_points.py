@@ -115,3 +115,4 @@ def test_a_chat_dies(away: AwayCluster, open_chat: OpenChat, point: Point, nth: 
     assert PENDING not in again.bar
     again.leave()
     assert stored(away.route, name) == [first, second]
+    assert [len(again.printed(text)) for text in (first, second)] == [1, 1]

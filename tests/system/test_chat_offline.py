@@ -150,7 +150,8 @@ def test_it_begins_with_whom_one_names(chat: Chat, away: AwayCluster) -> None:
     terminal = chat("--to", "reader", CIM_PASSWORD=PASSWORD)
     terminal.until("connected to")
     terminal.type("for you alone\r")
-    terminal.until("me → reader: for you alone  ✓")
+    terminal.until("me: for you alone  ✓")
+    assert "reader>" in terminal.text()
     leave(terminal)
     assert lobby(away.route) == []
 
