@@ -50,7 +50,7 @@ class Place(NamedTuple):
 
 class Offers(NamedTuple):
     """All that can be completed: `words` by the kind of arguments (syntax.py), and by `value NAME` the values of the
-    setting of that name; `places` in the order of Alt-1 to Alt-9."""
+    setting of that name; `places` as the quick switch shows them."""
 
     commands: Sequence[Command] = ()
     places: tuple[Place, ...] = ()

@@ -9,12 +9,16 @@ from collections.abc import Callable, Iterable
 
 from prompt_toolkit.buffer import Buffer, CompletionState
 from prompt_toolkit.completion import Completion
-from prompt_toolkit.filters import is_searching
+from prompt_toolkit.filters import Condition, is_searching
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import History
 from prompt_toolkit.layout import BufferControl, ConditionalContainer, Container, Dimension, HSplit, Window
 from prompt_toolkit.layout.controls import SearchBufferControl
-from prompt_toolkit.layout.processors import HighlightIncrementalSearchProcessor, TabsProcessor
+from prompt_toolkit.layout.processors import (
+    ConditionalProcessor,
+    HighlightIncrementalSearchProcessor,
+    TabsProcessor,
+)
 
 from cim_client.terminal import completion
 from cim_client.terminal.cells import cells, cut
@@ -139,7 +143,10 @@ class Entry:
     def _layout(self) -> Container:
         self._control = BufferControl(
             self._buffer,
-            input_processors=[HighlightIncrementalSearchProcessor(), TabsProcessor(char1=" ", char2=" ")],
+            input_processors=[
+                HighlightIncrementalSearchProcessor(),
+                ConditionalProcessor(TabsProcessor(char1=" ", char2=" "), filter=Condition(lambda: "\t" in self.text)),
+            ],  # the second takes the text apart, which a long one without tabs is spared
             search_buffer_control=self._search,
             preview_search=True,
         )

@@ -16,6 +16,7 @@ LINE, EMPTY, PICKER = "line", "empty", "picker"
 """Where a key means that: in the input line, in it when it is empty, in the quick switch."""
 
 _ALT = "escape"
+_DIGITS = tuple((_ALT, digit) for digit in "123456789")
 
 
 class Key(NamedTuple):
@@ -39,7 +40,12 @@ KEYS = (
     Key("Ctrl-X Ctrl-E", "edit the line in $VISUAL or $EDITOR", "edit", (("c-x", "c-e"),)),
     Key("Ctrl-K", "quick switch: type a part of the name, Enter goes there", "pick", (("c-k",),)),
     Key("Alt-N", "to the next conversation with unread messages", "next_unread", ((_ALT, "n"),)),
-    Key("Alt-1 to Alt-9", "to one of the first nine", "go", tuple((_ALT, digit) for digit in "123456789")),
+    Key(
+        "Alt-1 to Alt-9",
+        "to the conversation that has this number in the quick switch",
+        "go",
+        tuple((_ALT, digit) for digit in "123456789"),
+    ),
     Key("Ctrl-C", "clear the line", "clear", (("c-c",),)),
     Key("Ctrl-D", "on an empty line: quit; else delete a character", "finish", (("c-d",),), EMPTY),
     Key("Ctrl-Z", "to the shell; fg comes back", "suspend", (("c-z",),)),

@@ -44,7 +44,8 @@ class Around(NamedTuple):
 
 
 class Printer:
-    """`around` is what is drawn, for the prompt's thread; the rest says which side it is for."""
+    """`around` is what is drawn, `away` whether the terminal is somebody else's: for the prompt's thread. The rest says
+    which side it is for."""
 
     def __init__(self, token: trio.lowlevel.TrioToken) -> None:
         self.around = Around()
@@ -55,7 +56,7 @@ class Printer:
         self._due = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._app: Application[None] | None = None
-        self._away = False
+        self.away = False
         self._free_at = 0.0
         self._printed = trio.Event()
         self._closed = False
@@ -111,10 +112,10 @@ class Printer:
 
     def pause(self) -> None:
         """The terminal is somebody else's; what comes waits."""
-        self._away = True
+        self.away = True
 
     def resume(self) -> None:
-        self._away = False
+        self.away = False
         self._schedule()
 
     def drain(self) -> None:
@@ -132,7 +133,7 @@ class Printer:
         self._loop.call_later(max(self._free_at - self._loop.time(), 0), self._draw)
 
     def _draw(self) -> None:
-        if self._away or self._app is None or self._loop is None:
+        if self.away or self._app is None or self._loop is None:
             return
         began = self._loop.time()
         with self._lock:

@@ -29,12 +29,12 @@ from prompt_toolkit.application.run_in_terminal import in_terminal
 from prompt_toolkit.filters import Condition, Filter, has_focus
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyPressEvent
-from prompt_toolkit.layout import FormattedTextControl, HSplit, Layout, Window
+from prompt_toolkit.layout import ConditionalContainer, Dimension, FormattedTextControl, HSplit, Layout, Window
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import Style
 
 from cim_client.terminal import colours, keys
-from cim_client.terminal.completion import Offers, Place
+from cim_client.terminal.completion import Offers
 from cim_client.terminal.console import NEXT_UNREAD, NoTypedLines, TypedLines
 from cim_client.terminal.drafts import Drafts
 from cim_client.terminal.entry import MAX_REMEMBERED, Entry
@@ -258,6 +258,9 @@ class PromptConsole:
             self._wanted_in.send_nowait(prefix)
 
     def _resized(self) -> None:
+        if self._printer.away:
+            return
+        self._surface.hold()
         self._app.renderer.erase(leave_alternate_screen=False)
         self._app.invalidate()
 
@@ -274,6 +277,7 @@ class PromptConsole:
         self._printer.pause()
         try:
             async with in_terminal():
+                self._surface.release()
                 edited = await asyncio.get_running_loop().run_in_executor(None, self._editor.run, text)
             draft = self._entry.text.removesuffix(text)  # a `/to` typed before led elsewhere only now
             self._entry.put(draft + edited)
@@ -285,10 +289,11 @@ class PromptConsole:
     # what is drawn
 
     def _application(self) -> Application[None]:
-        pending = Window(FormattedTextControl(self._pending), height=lambda: len(self._printer.around.pending))
+        pending = Window(FormattedTextControl(self._pending), height=self._pending_rows, dont_extend_height=True)
         bar = Window(FormattedTextControl(self._bar), height=1, style="class:toolbar")
+        with_bar = ConditionalContainer(bar, filter=Condition(lambda: size().rows > 2))
         app: Application[None] = Application(
-            layout=Layout(HSplit([pending, self._picker.container, self._entry.container, bar])),
+            layout=Layout(HSplit([pending, self._picker.container, self._entry.container, with_bar])),
             key_bindings=keys.bindings(self._actions(), self._places()),
             style=_STYLE,
             erase_when_done=True,
@@ -303,6 +308,11 @@ class PromptConsole:
     def _pending(self) -> StyleAndTextTuples:
         rows = self._printer.around.pending
         return styled([*row, ("", "\n")] for row in rows)[:-1]
+
+    def _pending_rows(self) -> Dimension:
+        """As many as there is room for: the line comes first."""
+        count = len(self._printer.around.pending)
+        return Dimension(min=0, preferred=count, max=count)
 
     def _bar(self) -> StyleAndTextTuples:
         return self._entry.bar(size().columns) or [("", self._printer.around.toolbar)]
@@ -330,7 +340,7 @@ class PromptConsole:
             "complete_back": lambda event: entry.complete(-1),
             "restore": lambda event: entry.restore(),
             "edit": lambda event: self._begin_to_edit(),
-            "pick": lambda event: picker.open(entry.offers.places),
+            "pick": lambda event: picker.open(),
             "pick_up": lambda event: picker.move(-1),
             "pick_down": lambda event: picker.move(1),
             "picked": lambda event: self._picked(),
@@ -346,15 +356,12 @@ class PromptConsole:
         place = self._picker.chosen
         self._picker.close()
         if place is not None:
-            self._go_to(place)
-
-    def _go_to(self, place: Place) -> None:
-        self._go(f"/to {place.address}")
+            self._go(f"/to {place.address}")
 
     def _go_to_number(self, number: int) -> None:
-        places = self._entry.offers.places
-        if number <= len(places):
-            self._go_to(places[number - 1])
+        address = self._picker.number(number)
+        if address:
+            self._go(f"/to {address}")
         else:
             self._ring()
 
@@ -370,6 +377,7 @@ class PromptConsole:
     def _suspend(self) -> None:
         """To the shell and back. Sent by the main thread, which takes it: so we stop before `kill` returns."""
         self._app.renderer.erase()
+        self._surface.release()
         with self._app.input.cooked_mode():
             self._in_trio(os.kill, 0, signal.SIGTSTP)
         self._app.invalidate()

@@ -35,7 +35,7 @@ def editing(typists: Open, tmp_path: Path) -> Terminal:
     editor = tmp_path / "editor.py"
     editor.write_text(EDITOR)
     terminal = typists(VISUAL=f"'{sys.executable}' '{editor}' '{tmp_path}'")
-    terminal.type("half" + EDIT)
+    terminal.type("@told\rhalf" + EDIT)
     terminal.until("EDITING 'half' 0o600")
     return terminal
 
@@ -82,6 +82,18 @@ def test_leaving_while_one_edits(editing: Terminal) -> None:
     assert editing.wait() == 0
     assert editing.is_sane()
     assert "left half typed: 'half'" in editing.text()
+
+
+def test_resizing_and_messages_are_not_seen_while_one_edits(editing: Terminal) -> None:
+    """Not a byte of ours goes to the editor's screen."""
+    editing.read(0.1)
+    written = len(editing.seen)
+    editing.process.send_signal(signal.SIGUSR1)
+    editing.resize(70, 20)
+    editing.read(0.3)
+    assert editing.seen[written:] == ""
+    editing.type("text\r")
+    assert "told" in editing.until("lobby> text")
 
 
 def test_no_such_editor(typists: Open) -> None:

@@ -10,7 +10,12 @@ CTRL_K = "\x0b"
 def test_choosing_by_a_part_of_the_name(typist: Terminal) -> None:
     typist.type("half" + CTRL_K)
     screen = typist.until("go to:")
-    assert [row.strip() for row in screen.splitlines()[:4]] == ["> lobby", "ops  3 new", "bob", "运维  1 new"]
+    assert [row.strip() for row in screen.splitlines()[:4]] == [
+        "> 1 lobby",
+        "2 ops  3 new",
+        "3 bob",
+        "4 运维  1 new",
+    ]
     typist.type("b")
     typist.until(lambda screen: "ops  3 new" not in screen)
     typist.type("\x1b[B\x1b[A\x1b[B\t\r")  # bob, whose name begins so, and lobby
@@ -41,10 +46,10 @@ def test_somebody_new_writes_while_it_is_open(typist: Terminal) -> None:
     typist.type("@place carol\r")
     typist.until("waiting")
     typist.type(CTRL_K + "\t")
-    typist.until("> ops  3 new")
+    typist.until("> 2 ops  3 new")
     typist.process.send_signal(signal.SIGUSR1)
     typist.until("carol  1 new")
-    typist.until("> ops  3 new")
+    typist.until("> 2 ops  3 new")
     typist.type("car\r")
     typist.until("left lobby with '' for carol")
 
@@ -65,6 +70,15 @@ def test_alt_and_a_digit(typist: Terminal) -> None:
     typist.until("left lobby with 'half' for g-1")
     typist.type("\x1b9")
     typist.until(lambda _: typist.emulator.bells == 1)
+
+
+def test_numbers_stay_whatever_is_offered_later(typist: Terminal) -> None:
+    typist.type("@turn\r" + CTRL_K)
+    assert "> 4 运维  1 new\n  3 bob\n" in typist.until("go to:")
+    typist.type("\x1b")
+    typist.until(lambda screen: "go to:" not in screen)
+    typist.type("\x1b2")
+    typist.until("for g-1")
 
 
 def test_next_unread_and_what_is_typed_at_once_behind_it(typist: Terminal) -> None:

@@ -49,3 +49,14 @@ def test_resizing_keeps_the_line(typist: Terminal) -> None:
         typist.until(lambda screen: "".join(screen.split()).endswith("lobby>halfalineofsomelengthbar"))
     typist.type("\r")
     typist.until("got 'half a line of some length'")
+
+
+def test_a_terminal_with_few_rows_shows_the_line(typist: Terminal) -> None:
+    typist.type("@pending 5\rhalf a line")
+    typist.until("pending 4")
+    for rows, shown in ((24, 7), (6, 6), (3, 3), (2, 2), (1, 1)):
+        typist.resize(80, rows)
+        screen = typist.until(lambda screen, shown=shown: len(screen.splitlines()) == shown)  # type: ignore[misc]
+        assert "lobby> half a line" in screen
+    typist.resize(80, 24)
+    typist.until(lambda screen: screen.endswith("pending 4\nlobby> half a line\n bar"))

@@ -5,9 +5,12 @@
 `/next`           the same, to bob; stays in the one it is in when that is bob
 `@flood N`        N lines as fast as they are taken, then `flooded`
 `@rate N S`       N messages a second for so many seconds
+`@told`           a line and another bar at SIGUSR1
 `@hold`           no line is taken until SIGUSR1
 `@bell`           rings
 `@place NAME`     at SIGUSR1 there is one more place to go to, the first
+`@turn`           conversations are offered the other way round
+`@pending N`      N rows above the prompt
 `@stray`          something else in the process prints
 `@half`           what is half typed
 ================ =======================================================================
@@ -72,6 +75,12 @@ class Typist:
             await trio.lowlevel.checkpoint()
         await self.say("flooded")
 
+    async def tell(self) -> None:
+        with trio.open_signal_receiver(signal.SIGUSR1) as signals:
+            await anext(signals)
+        await self.say("told")
+        self.console.status([], " another bar", self.here)
+
     async def rate(self, per_second: float, for_s: float) -> None:
         """As a chat does it: each message by itself, and the bar told anew."""
         began = trio.current_time()
@@ -103,10 +112,17 @@ class Typist:
             case "@rate":
                 per_second, for_s = rest.split()
                 nursery.start_soon(self.rate, float(per_second), float(for_s))
+            case "@told":
+                nursery.start_soon(self.tell)
             case "@hold":
                 await self.say("holding")
                 with trio.open_signal_receiver(signal.SIGUSR1) as signals:
                     await anext(signals)
+            case "@turn":
+                self.console.offer(Offers(COMMANDS, PLACES[::-1]))
+            case "@pending":
+                rows = [[("mark.pending", f"pending {number}")] for number in range(int(rest))]
+                self.console.status(rows, " bar", self.here)
             case "@bell":
                 self.console.bell()
             case "@place":
