@@ -41,7 +41,7 @@ class Scene:
         return _after(before, rows)
 
     def goes_to(self, where: str) -> None:
-        self.does(f"/to {where}")
+        self.does(f"/to {where}", f"--- {where} ")
 
     def unique(self, word: str) -> str:
         """A word nobody has written yet."""
