@@ -13,6 +13,7 @@ from cim_client.terminal import forms
 from cim_client.terminal.actions import (
     answering,
     devices,
+    export,
     groups,
     history,
     later,
@@ -132,6 +133,11 @@ COMMANDS = (
     Command(
         ("/history",), (Argument("[N]", "number"), Argument("[before MESSAGE|DATE]", "message")),
         "the last messages here, or those before one or before a time", HISTORY, history.history, read=forms.history,
+    ),
+    Command(
+        ("/export",), (Argument("FILE", "file"), Argument("[json|text]"), Argument("[overwrite]")),
+        "write what is kept here into a file: JSON lines, or text", HISTORY, export.export, read=forms.export,
+        patience_s=600.0,
     ),
     _changing(":delay", (_TEXT, Argument("SECONDS", "number")), "send it then, whether you are here or not", LATER,
               later.delay, read=forms.delay),

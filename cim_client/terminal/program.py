@@ -192,6 +192,7 @@ def _connected(account: Account, credentials: Credentials, connect: Connect) -> 
         data_dir=account.device_folder,
         timeout_s=CONNECT_TIMEOUT_S,
         on_store_failure="memory",
+        keep_messages=True,
         wait=credentials.token is None or account.device_folder is None,
     )
 

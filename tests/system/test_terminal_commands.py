@@ -1,15 +1,17 @@
 """Each command of the terminal program, typed against a real cluster."""
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import trio
 
-from cim_client import Client, Event, Message, Refused, blocking
+from cim_client import Client, Event, Message, Refused, blocking, connect
 from cim_client.terminal.commands import COMMANDS, parse
 from cim_client.terminal.context import Address, Context
 from cim_client.terminal.dispatch import Dispatch
@@ -172,7 +174,7 @@ async def _is_in(client: Client, group: str) -> bool:
     return any(one.id == group and one.role == "member" for one in await client.conversations())
 
 
-async def history(party: Party) -> None:
+async def history(party: Party, folder: Path) -> None:
     alice, _, _ = party
     await alice.type("/to 张伟")
     for number in range(1, 14):
@@ -180,10 +182,18 @@ async def history(party: Party) -> None:
     assert [row.rpartition(" ")[2] for row in await alice.type("/history 2")] == ["12", "13"]
     assert [row.rpartition(" ")[2] for row in await alice.type("/history 2 before #3")] == ["1", "2"]
     assert len(await alice.type("/history before 2099-01-01 10:00")) == 13
-    first = await alice.type(":q --server 明天")
-    second = await alice.type(":q")
-    assert [row.rpartition(" ")[2] for row in first[:10] + second[:3]] == [str(number) for number in range(13, 0, -1)]
-    await alice.says("/search --server --here nothing like that", "nothing was found")
+    for search in (":q 明天", ":q --server 明天"):
+        first = await alice.type(search)
+        second = await alice.type(":q")
+        found = [row.rpartition(" ")[2] for row in first[:10] + second[:3]]
+        assert found == [str(number) for number in range(13, 0, -1)]
+    await alice.says("/search --here nothing like that", "nothing was found")
+    file = folder / "chat.jsonl"
+    await alice.says(f"/export {file}", "messages are in")
+    written = [json.loads(line)["text"] for line in file.read_text().splitlines()]
+    assert written[-1] == "我们明天见面 13"
+    assert "psst;;psst" in written
+    await alice.says(f"/export {file}", "exists")
 
 
 async def later(party: Party) -> None:
@@ -223,19 +233,20 @@ async def program(party: Party) -> None:
     assert alice.done[-1] == "quit"
 
 
-async def test_each_command(cluster: Cluster) -> None:
+async def test_each_command(cluster: Cluster, tmp_path: Path) -> None:
     for name in ("张伟", "张三", "محمد-علي"):
         async with person(cluster, name):
             pass
     async with (
-        person(cluster, "alice") as me,
+        connect(cluster.route, name="alice", password=PASSWORD, register=True, keep_messages=True) as me,
         person(cluster, "bob") as bob,
         person(cluster, "carol") as carol,
         trio.open_nursery() as nursery,
     ):
         party = Party(Chat(me, nursery), bob, carol)
-        for part in (talking, messages, people, groups, history, later):
+        for part in (talking, messages, people, groups, later):
             await part(party)
+        await history(party, tmp_path)
         await devices(party, cluster)
         await program(party)
     assert set(COMMANDS) <= party.alice.typed

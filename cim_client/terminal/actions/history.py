@@ -3,11 +3,9 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-import trio
-
-from cim_client import CimError, Message
+from cim_client import CimError, Local, Message
 from cim_client.terminal.cells import cells, cut
 from cim_client.terminal.context import Context
 from cim_client.terminal.lines import Line, date_and_clock, note
@@ -22,6 +20,9 @@ DEPTH = 1_000
 
 MAX_FOUND = 200
 
+MAX_KEPT = 1_000
+"""Messages kept here that are looked through for those before a time."""
+
 Span = tuple[int, int]
 
 
@@ -32,28 +33,58 @@ class Hit(NamedTuple):
     spans: tuple[Span, ...]
 
 
-class Search:
-    """Hits not shown yet, the newest first."""
+class Search(Protocol):
+    """A search, and how far its hits are shown, the newest first."""
 
-    def __init__(self, hits: Sequence[Hit], sought: str) -> None:
-        self._hits = hits
+    sought: str
+    where: str
+
+    def page(self) -> tuple[Sequence[Hit], bool]:
+        """The next hits, and whether there are more."""
+
+
+class Kept:
+    """A search through what this device keeps, which is asked for a page at a time."""
+
+    where = "on this device; :q --server looks through the cluster"
+
+    def __init__(self, local: Local, sought: str, conversation: str | None) -> None:
         self.sought = sought
-        self.shown = 0
+        self._local = local
+        self._conversation = conversation
+        self._before: int | None = None
 
-    def page(self) -> Sequence[Hit]:
-        page = self._hits[self.shown : self.shown + PAGE]
-        self.shown += len(page)
-        return page
+    def page(self) -> tuple[Sequence[Hit], bool]:
+        found = self._local.search(self.sought, self._conversation, PAGE + 1, self._before)
+        if found:
+            self._before = found[:PAGE][-1].id
+        return [Hit(one.message, one.spans) for one in found[:PAGE]], len(found) > PAGE
 
-    @property
-    def left(self) -> int:
-        return len(self._hits) - self.shown
+
+class Fetched:
+    """Hits that came from the cluster."""
+
+    where = "in the cluster"
+
+    def __init__(self, sought: str, hits: Sequence[Hit]) -> None:
+        self.sought = sought
+        self._hits = hits
+
+    def page(self) -> tuple[Sequence[Hit], bool]:
+        page, self._hits = self._hits[:PAGE], self._hits[PAGE:]
+        return page, bool(self._hits)
 
 
 async def history(context: Context, count: int, before: str, at: datetime | None) -> None:
-    """The newest messages of the current conversation, or those before one or before a time, the oldest first."""
+    """The newest messages of the current conversation, or those before one or before a time, the oldest first.
+
+    As the cluster has them; without a connection as they are kept here.
+    """
     conversation = context.conversation
     seq = await context.message(before) if before else None
+    if context.me.state != "connected":
+        await _kept_history(context, conversation, count, seq, at)
+        return
     if at is not None:
         seq = await _first_from(context, conversation, at)
     found = context.me.history(conversation, count, seq)
@@ -63,6 +94,14 @@ async def history(context: Context, count: int, before: str, at: datetime | None
     await context.show([*map(note, gaps), *lines] or [note("there is nothing before that")])
 
 
+async def _kept_history(context: Context, conversation: str, count: int, seq: int | None, at: datetime | None) -> None:
+    messages = context.me.local.messages(conversation, MAX_KEPT if at is not None else count, seq)
+    if at is not None:
+        messages = [message for message in messages if message.time < at][:count]
+    lines = context.window.history(messages[::-1])
+    await context.show([note("without a connection: what is kept on this device"), *lines])
+
+
 async def _first_from(context: Context, conversation: str, at: datetime) -> int | None:
     async for message in context.me.history(conversation, 1, at=at):
         return message.seq
@@ -70,33 +109,47 @@ async def _first_from(context: Context, conversation: str, at: datetime) -> int 
 
 
 async def search(context: Context, sought: str, flags: frozenset[str]) -> None:
-    """What was written with these words in it; without words the next page."""
-    if sought:
-        context.searching.last = await _in_the_cluster(context, sought, "--here" in flags)
-    found = context.searching.last
-    if found is None:
-        raise Wrong("usage: :q WORDS (then :q alone for the next page)")
-    page = found.page()
+    """What was written with these words in it; without words the next page.
+
+    Where this device keeps nothing of the kind, and with `--server`, the cluster's history is looked through.
+    """
+    searching = context.searching
+    if not sought:
+        if searching.last is None:
+            raise Wrong("usage: :q WORDS (then :q alone for the next page)")
+        await _show(context, searching.last, *searching.last.page(), nothing="nothing more was found")
+        return
+    where = context.conversation if "--here" in flags else None
+    searching.last = Kept(context.me.local, sought, where)
+    hits, more = searching.last.page()
+    if "--server" in flags or (not hits and context.me.state == "connected"):
+        searching.last = await _in_the_cluster(context, sought, where)
+        hits, more = searching.last.page()
+    await _show(context, searching.last, hits, more, nothing=f"nothing was found with {sought}")
+
+
+async def _show(context: Context, search: Search, hits: Sequence[Hit], more: bool, nothing: str) -> None:
     width = context.window.width
-    lines = [hit_line(hit, context.window.name(hit.message.conversation), width) for hit in page]
-    if not page:
-        lines.append(note("nothing more was found" if found.shown else f"nothing was found with {found.sought}"))
-    elif found.left:
-        lines.append(note(f"{found.left} more; :q shows the next {min(PAGE, found.left)}"))
+    lines = [hit_line(hit, context.window.name(hit.message.conversation), width) for hit in hits]
+    if more:
+        lines.append(note(f":q shows more of what was found {search.where}"))
+    elif hits:
+        lines.append(note(f"that is all {search.where}"))
+    else:
+        lines.append(note(nothing))
     await context.show(lines)
 
 
-async def _in_the_cluster(context: Context, sought: str, here: bool) -> Search:
-    where = [context.conversation] if here else [listed.id for listed in await context.me.conversations()]
+async def _in_the_cluster(context: Context, sought: str, here: str | None) -> Fetched:
+    where = [here] if here is not None else [listed.id for listed in await context.me.conversations()]
     pattern = re.compile(re.escape(sought), re.IGNORECASE)
     hits: list[Hit] = []
     for conversation in where:
         async for message in context.me.history(conversation, DEPTH):
             if spans := tuple(match.span() for match in pattern.finditer(message.text)):
                 hits.append(Hit(message, spans))
-        await trio.lowlevel.checkpoint()
         hits = sorted(hits, key=lambda hit: -hit.message.time_ms)[:MAX_FOUND]
-    return Search(hits, sought)
+    return Fetched(sought, hits)
 
 
 def hit_line(hit: Hit, where: str, width: int | None) -> Line:

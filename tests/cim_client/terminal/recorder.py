@@ -1,13 +1,13 @@
 """The SDK's double with everything a command may ask of it: it notes what was asked, and says what the test has set."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import trio
 
 from cim_client.errors import Refused
-from cim_client.types import Conversation, Device, Gap, Member, Message, Presence, Scheduled
+from cim_client.types import Conversation, Device, Found, Gap, Member, Message, Presence, Scheduled
 from cim_common import ids
 from cim_common.wire.codes import Code
 from tests.cim_client.terminal import double
@@ -58,9 +58,32 @@ class History(AsyncIterator[Message]):
             raise StopAsyncIteration from None
 
 
+class Local:
+    """What is kept on the device: `kept`, oldest first."""
+
+    def __init__(self) -> None:
+        self.kept: list[Message] = []
+
+    def messages(self, conversation: str, limit: int, before_seq: int | None = None) -> list[Message]:
+        found = [one for one in self.kept if one.conversation == conversation]
+        return [one for one in reversed(found) if before_seq is None or one.seq < before_seq][:limit]
+
+    def search(self, text: str, conversation: str | None, limit: int, before_id: int | None) -> list[Found]:
+        hits = [
+            Found(one, ((one.text.index(text), one.text.index(text) + len(text)),), index)
+            for index, one in enumerate(self.kept)
+            if text in one.text and conversation in (None, one.conversation)
+        ]
+        return [hit for hit in reversed(hits) if before_id is None or hit.id < before_id][:limit]
+
+    def export(self) -> Iterator[Message]:
+        return iter(self.kept)
+
+
 class Client(double.Client):
     def __init__(self, name: str) -> None:
         super().__init__(name)
+        self.local = Local()
         self.calls: list[tuple[Any, ...]] = []
         self.known = ["alice", "bob", "bo-张伟"]
         self.listed: list[Conversation] = []

@@ -22,7 +22,8 @@ LINES = (
     "/group invite bob carol in ops", "/group kick bob", "/group ban bob in ops", "/group unban bob",
     "/group role bob admin", "/group role bob owner in ops", "/group rename night ops", "/group topic what runs",
     "/group leave", "/group leave ops", "/group dissolve ops", ":q", ":q two words", "/search --server words",
-    "/history", "/history 20", "/history before 2026-01-02 10:00", ":delay text 5", ":delay bob;;two words 5",
+    "/history", "/history 20", "/history before 2026-01-02 10:00",
+    "/export out", "/export out text overwrite", ":delay text 5", ":delay bob;;two words 5",
     "/later text in 10m", '/later "text" at 18:00', "/scheduled", "/scheduled list", "/scheduled cancel ab12", ":all",
     "/help to", ":info", "/set", "/set bell", "/set bell all", "/devices", "/logout", "/logout d1", ":q!",
 )  # fmt: skip

@@ -140,7 +140,7 @@ _WORDS = (
 )
 _LINES = st.builds(
     lambda command, words: f"{command.names[0]} {' '.join(words)}",
-    st.sampled_from(COMMANDS),
+    st.sampled_from([command for command in COMMANDS if command.names[0] != "/export"]),  # it would write files
     st.lists(st.sampled_from(_WORDS) | st.text(), max_size=4),
 )
 

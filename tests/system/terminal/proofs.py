@@ -1,5 +1,6 @@
 """For each command a line is typed, and it is seen what must then be seen: on the screen, and by others."""
 
+import json
 import time
 from datetime import datetime, timedelta
 
@@ -338,7 +339,7 @@ def _search(scene: Scene) -> None:
     for number in range(12):
         scene.tess.send("lobby", f"{number} 会议 {word} in the hay")
     scene.chat.until_printed(f"11 会议 {word}")
-    rows = scene.does(f":q {word}", "2 more").splitlines()
+    rows = scene.does(f":q {word}", ":q shows more").splitlines()
     assert [row.split(": ", 1)[1].split()[0] for row in rows if word in row] == [str(n) for n in range(11, 1, -1)]
     rows = scene.does(":q", f"1 会议 {word}", f"0 会议 {word}").splitlines()
     scene.does(":q 会议", f"11 会议 {word}")
@@ -355,6 +356,20 @@ def _history(scene: Scene) -> None:
     assert len([row for row in rows if "tess: " in row]) == 2
     rows = scene.does(f"/history 1 before {seq + 1}", "first").splitlines()
     assert len([row for row in rows if "tess: " in row]) == 1
+
+
+@proves("/export")
+def _export(scene: Scene) -> None:
+    """JSON lines or text; what stands there is not overwritten without being told."""
+    scene.said(scene.unique("kept"))
+    file = scene.data / f"{scene.unique('export')}.txt"
+    scene.does(f"/export {file}", f"messages are in {file}")
+    kept = file.read_text().splitlines()
+    assert any(" lobby #" in row for row in kept)
+    scene.does(f"/export {file} json", "exists")
+    assert file.read_text().splitlines() == kept
+    scene.does(f"/export {file} json overwrite", "messages are in")
+    assert all(json.loads(row)["conversation"] for row in file.read_text().splitlines())
 
 
 @proves(":delay")

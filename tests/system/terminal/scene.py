@@ -24,12 +24,12 @@ class Scene:
         self.cluster = cluster
         self.tess = tess
         self.uma = uma
-        self._data = data
+        self.data = data
         self.chat = self.another("sam")
 
     def another(self, name: str, *options: str) -> Chat:
         """One more chat, which is closed with the scene."""
-        chat = Chat(name, settings(self.cluster, self._data), *options, columns=COLUMNS, rows=ROWS)
+        chat = Chat(name, settings(self.cluster, self.data), *options, columns=COLUMNS, rows=ROWS)
         chat.until_bar(CONNECTED)
         return chat
 

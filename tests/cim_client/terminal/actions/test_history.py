@@ -34,8 +34,32 @@ async def test_what_cannot_be_had_is_said(commands: Commands) -> None:
     assert await commands.run("/history") == [f"* #1 to #11: {Code.EXPIRED.sentence}", "12 bob: text"]
 
 
-async def test_searching_everywhere_newest_first(commands: Commands) -> None:
+async def test_without_a_connection_what_is_kept_here(commands: Commands) -> None:
+    commands.me.state = "reconnecting"
+    commands.me.local.kept = [message(f"text {seq}", seq, minute=seq) for seq in range(1, 31)]
+    head = "* without a connection: what is kept on this device"
+    assert await commands.run("/history 2") == [head, "29 bob: text 29", "30 bob: text 30"]
+    assert await commands.run("/history 1 before 7") == [head, "6 bob: text 6"]
+    day = datetime(2026, 1, 2, 10, 9, tzinfo=UTC).astimezone()
+    assert await commands.run(f"/history 1 before {day:%Y-%m-%d %H:%M}") == [head, "8 bob: text 8"]
+
+
+async def test_searching_what_is_kept_here(commands: Commands) -> None:
+    commands.me.local.kept = [message(f"明天 {seq}", seq, minute=seq) for seq in range(1, 13)]
+    commands.me.local.kept.append(message("明天", 1, OPS, "carol", minute=20))
+    first = await commands.run(":q 明天")
+    assert [row.split(" ", 3)[3] for row in first[:2]] == ["ops carol: 明天", "lobby bob: 明天 12"]
+    assert first[PAGE:] == ["* :q shows more of what was found on this device; :q --server looks through the cluster"]
+    second = await commands.run(":q")
+    assert [row.rpartition(" ")[2] for row in second[:3]] == ["3", "2", "1"]
+    assert second[3:] == ["* that is all on this device; :q --server looks through the cluster"]
+    assert await commands.run(":q") == ["* nothing more was found"]
+    assert len(await commands.run("/search --here 明天 1")) == 5
+
+
+async def test_what_is_not_kept_here_is_looked_for_in_the_cluster(commands: Commands) -> None:
     commands.me.listed = [listed(conversation, "") for conversation in ("lobby", OPS, BOB)]
+    commands.me.local.kept = [message("Disk full", 1)]
     commands.me.written = [
         message("我们明天见面", 1, minute=1),
         message("no hit", 2, minute=2),
@@ -43,11 +67,14 @@ async def test_searching_everywhere_newest_first(commands: Commands) -> None:
         message("Disk FULL", 3, BOB, minute=4),
     ]
     rows = await commands.run(":q 明天")
-    assert [row.split(" ", 3)[3] for row in rows] == ["ops carol: 明天", "lobby bob: 我们明天见面"]
-    (row,) = await commands.run("/search disk full")
+    assert [row.split(" ", 3)[3] for row in rows[:2]] == ["ops carol: 明天", "lobby bob: 我们明天见面"]
+    assert rows[2:] == ["* that is all in the cluster"]
+    row, _ = await commands.run("/search --server disk full")
     assert row.startswith("#3 ")
     assert row.endswith(" bob bob: Disk FULL")
-    assert await commands.run("/search --here disk full") == ["* nothing was found with disk full"]
+    assert await commands.run("/search --server --here disk full") == ["* nothing was found with disk full"]
+    commands.me.state = "reconnecting"
+    assert await commands.run(":q 明天") == ["* nothing was found with 明天"]
 
 
 async def test_page_by_page(commands: Commands) -> None:
@@ -56,10 +83,9 @@ async def test_page_by_page(commands: Commands) -> None:
     commands.me.listed = [listed("lobby", "lobby")]
     commands.me.written = [message(f"hit {seq}", seq, minute=seq) for seq in range(1, 24)]
     pages = [await commands.run(line) for line in (":q hit", ":q", "/search --more", ":q")]
-    assert [len(page) for page in pages] == [PAGE + 1, PAGE + 1, 3, 1]
+    assert [len(page) for page in pages] == [PAGE + 1, PAGE + 1, 4, 1]
     assert pages[0][0].startswith("#23 ")
-    assert pages[0][-1] == "* 13 more; :q shows the next 10"
-    assert pages[1][-1] == "* 3 more; :q shows the next 3"
+    assert pages[1][-1] == "* :q shows more of what was found in the cluster"
     assert pages[3] == ["* nothing more was found"]
 
 
