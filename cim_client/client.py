@@ -416,11 +416,11 @@ async def connect(
         store: LocalStore = open_it(data_dir, api.url, name, keep_messages)
     except (OSError, ValueError) as error:
         raise CimError(Code.BAD_REQUEST, str(error)) from error
-    core = Core(api, store, name, password, token)
-    if isinstance(store, FallibleStore):
-        store.listen(core.store_failed)
     failure: BaseException | None = None
-    try:
+    with contextlib.closing(store):
+        core = Core(api, store, name, password, token)
+        if isinstance(store, FallibleStore):
+            store.listen(core.store_failed)
         async with trio.open_nursery() as nursery:
             await nursery.start(core.run)
             try:
@@ -433,8 +433,6 @@ async def connect(
                 with trio.CancelScope(shield=True):
                     await core.close()
                 nursery.cancel_scope.cancel()
-    finally:
-        store.close()
     if failure is not None:
         raise failure
 
