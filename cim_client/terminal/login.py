@@ -113,7 +113,12 @@ def _read(path: Path) -> str | None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Replace a file in one step; it is readable by its owner only from the first moment."""
+    """Replace a file in one step; it is readable by its owner only from the first moment.
+
+    One that holds the text already is left as it is, for a disk may be full.
+    """
+    if path.exists() and path.read_bytes() == text.encode("ascii"):
+        return
     descriptor, made = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # 0600
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:

@@ -170,7 +170,7 @@ def _not_sent(me: Client) -> str | None:
 
 
 async def _leave_at_signal(scope: trio.CancelScope) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT) as signals:
         async for _ in signals:
             scope.cancel()
 

@@ -86,6 +86,38 @@ def test_a_disk_that_fills_under_a_chat(
         assert texts == ["before", "while it is full", "and more of it", "after"]
 
 
+@pytest.mark.parametrize("kind", client_folders()[1:], ids=lambda kind: kind.__name__)
+def test_a_chat_that_starts_on_a_full_disk(
+    away: AwayCluster, open_chat: OpenChat, tmp_path: Path, kind: Callable[[Path], ClientFolder]
+) -> None:
+    """What is there can be read: the device, what it has still to send."""
+    with contextlib.closing(kind(tmp_path / "data")) as folder:
+        away.come()
+        chat = open_chat(folder, tmp_path / "data")
+        chat.until_bar(CONNECTED)
+        away.go()
+        chat.until_bar("connecting")
+        chat.enter("kept before it was full")
+        chat.until_printed("kept before", PENDING)
+        chat.type("\x04")
+        chat.wait()
+        folder.fill(chat.process.pid)
+        chat = open_chat(folder, tmp_path / "data")
+        chat.until_printed("kept before", PENDING)
+        away.come()
+        chat.until_stored("kept before")
+        chat.until_printed("The disk is full")
+        chat.leave()
+        folder.free(chat.process.pid)
+        chat = open_chat(folder, tmp_path / "data")
+        chat.until_bar(CONNECTED)
+        chat.enter("after")
+        chat.until_stored("me: after")
+        assert PENDING not in chat.bar
+        chat.leave()
+        assert lobby(away.route) == ["kept before it was full", "after"]
+
+
 def test_a_damaged_file_is_told_and_left(away: AwayCluster, open_chat: OpenChat, tmp_path: Path) -> None:
     (folder_type,) = [kind for kind in client_folders() if kind.__name__ == "LimitedFolder"]
     folder = folder_type(tmp_path)

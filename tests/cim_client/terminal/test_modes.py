@@ -67,7 +67,9 @@ def test_a_bug_anywhere(terminals: Callable[..., Terminal], tmp_path: Path, owne
     assert chat.is_sane()
 
 
-@pytest.mark.parametrize("how", ["\x04", "\x03\x04", ":q!\r", signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize(
+    "how", ["\x04", "\x03\x04", ":q!\r", signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT]
+)
 def test_every_ending(chat: Terminal, how: str | int) -> None:
     chat.type("half a line")
     chat.until("> half a line")
