@@ -53,7 +53,7 @@ COVERED_ELSEWHERE = {
     "cim_client/store_own.py": "tests/cim_client/test_store_contract.py",
     "cim_client/store_reading.py": "tests/cim_client/test_store_contract.py, test_store_messages.py",
     "cim_client/streams.py": "tests/system/test_sdk.py",
-    "cim_client/terminal/modes.py": "terminal/test_prompt.py, test_printing.py",
+    "cim_client/terminal/drawing.py": "terminal/test_prompt.py, test_printing.py, test_modes.py",
     "cim_client/terminal/options.py": "only types",
     "cim_client/types.py": "only types",
     "cim_client/views.py": "tests/cim_client/test_inbox.py, test_inbox_model.py",

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from cim_client.terminal import forms
+from cim_client.terminal import forms, keys
 from cim_client.terminal.actions import (
     answering,
     devices,
@@ -42,6 +42,9 @@ async def help_(context: Context, name: str = "") -> None:
     """The list, or what there is to say of one command."""
     if not name:
         await context.show([note(row) for row in listing(COMMANDS)])
+        return
+    if name == "keys":
+        await context.show([note(f"{shown:<14}  {meaning}") for shown, meaning in keys.listing()])
         return
     found = named(name)
     if not found:
@@ -145,7 +148,7 @@ COMMANDS = (
               later.later, read=forms.later),
     Command(("/scheduled", "/scheduled list"), (), "what waits to be sent", LATER, later.scheduled),
     _changing("/scheduled cancel", (Argument("ID"),), "do not send it", LATER, later.cancel),
-    Command((":all", "/help"), (_COMMAND,), "list the commands, or explain one", PROGRAM, help_),
+    Command((":all", "/help"), (_COMMAND,), "list the commands, or explain one; /help keys: the keys", PROGRAM, help_),
     Command((":info",), (), "this client: name, device, server, state", PROGRAM, program.info),
     Command(
         ("/set",), (Argument("[NAME]", "setting"), Argument("[VALUE]", "value")), "settings: show them, choose one",

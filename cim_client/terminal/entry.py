@@ -40,7 +40,7 @@ _CONTINUED = "  "
 
 class Entry:
     """`ask(prefix)` is called for a user's name nobody here knows; the answer comes as new `offers`. `label()` stands
-    before the text."""
+    before the text, and a mark behind it."""
 
     def __init__(self, remembered: Iterable[str], ask: Callable[[str], None], label: Callable[[], str]) -> None:
         self._label = label
@@ -157,7 +157,7 @@ class Entry:
         return HSplit([line, ConditionalContainer(search, filter=is_searching)])
 
     def _line_prefix(self, line: int, wrap: int) -> StyleAndTextTuples:
-        return [("class:prompt", self._label() if line == wrap == 0 else _CONTINUED)]
+        return [("class:prompt", self._label() + "> " if line == wrap == 0 else _CONTINUED)]
 
 
 class _Remembered(History):

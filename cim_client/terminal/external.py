@@ -4,6 +4,7 @@ It runs in our process group, so that a Ctrl-Z in it suspends all of us and `fg`
 reaches us too; while it runs, that means nothing to us, as POSIX has it for `system()`.
 """
 
+import asyncio
 import contextlib
 import os
 import shlex
@@ -15,6 +16,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import trio
+from prompt_toolkit.application.run_in_terminal import in_terminal
+
+from cim_client.terminal.entry import Entry
+from cim_client.terminal.lines import note
+from cim_client.terminal.printing import Printer, Surface
 
 MAX_EDITED_BYTES = 1 << 20
 """Read back from the editor's file; no message is so long."""
@@ -29,11 +35,27 @@ class NotEdited(Exception):
 
 
 class Editor:
-    """One editor at a time. `run` blocks its thread, `end` may be called by another one."""
+    """One editor at a time. `run` blocks its thread; `end` may be called by another one."""
 
     def __init__(self, token: trio.lowlevel.TrioToken) -> None:
         self._token = token
         self._process: subprocess.Popen[bytes] | None = None
+
+    async def edit(self, entry: Entry, printer: Printer, surface: Surface) -> None:
+        """Edit the text of the input line, in the prompt's thread. What comes meanwhile waits; what is typed meanwhile
+        is the editor's."""
+        text = entry.text
+        printer.pause()
+        try:
+            async with in_terminal():
+                surface.release()  # what is still to be drawn belongs before the editor's screen
+                edited = await asyncio.get_running_loop().run_in_executor(None, self.run, text)
+            draft = entry.text.removesuffix(text)  # a `/to` typed before led elsewhere only now
+            entry.put(draft + edited)
+        except NotEdited as reason:
+            printer.queue([note(str(reason), "note.failed")])
+        finally:
+            printer.resume()
 
     def run(self, text: str) -> str:
         """The text as it was saved in the user's editor, without the line end that editors add.

@@ -7,10 +7,11 @@ No binding on a lone Escape in the line: a terminal sends Alt-Enter as Escape an
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from prompt_toolkit.filters import Filter
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+if TYPE_CHECKING:  # prompt_toolkit takes 100 ms, which who only lists the keys need not pay
+    from prompt_toolkit.filters import Filter
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 LINE, EMPTY, PICKER = "line", "empty", "picker"
 """Where a key means that: in the input line, in it when it is empty, in the quick switch."""
@@ -62,8 +63,10 @@ KEYS = (
 )
 
 
-def bindings(actions: Mapping[str, Callable[[KeyPressEvent], None]], where: Mapping[str, Filter]) -> KeyBindings:
+def bindings(actions: "Mapping[str, Callable[[KeyPressEvent], None]]", where: "Mapping[str, Filter]") -> "KeyBindings":
     """The table as bindings; a missing action or place is a KeyError."""
+    from prompt_toolkit.key_binding import KeyBindings
+
     made = KeyBindings()
     for key in KEYS:
         for sequence in key.sequences:

@@ -24,26 +24,22 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple, TypeVar
 
 import trio
-from prompt_toolkit.application import Application
-from prompt_toolkit.application.run_in_terminal import in_terminal
 from prompt_toolkit.filters import Condition, Filter, has_focus
-from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyPressEvent
-from prompt_toolkit.layout import ConditionalContainer, Dimension, FormattedTextControl, HSplit, Layout, Window
 from prompt_toolkit.output import ColorDepth
-from prompt_toolkit.styles import Style
 
-from cim_client.terminal import colours, keys
+from cim_client.terminal import keys
 from cim_client.terminal.completion import Offers
 from cim_client.terminal.console import NEXT_UNREAD, NoTypedLines, TypedLines
 from cim_client.terminal.drafts import Drafts
+from cim_client.terminal.drawing import drawn
 from cim_client.terminal.entry import MAX_REMEMBERED, Entry
-from cim_client.terminal.external import Editor, NotEdited
+from cim_client.terminal.external import Editor
 from cim_client.terminal.keyboard import Keyboard
 from cim_client.terminal.lines import Line, note
 from cim_client.terminal.modes import resizes_told, settings_kept, throw_away
 from cim_client.terminal.picker import Picker
-from cim_client.terminal.printing import Around, Printer, Stray, Surface, size, styled
+from cim_client.terminal.printing import Around, Printer, Stray, Surface, size
 
 _T = TypeVar("_T")
 
@@ -52,10 +48,6 @@ MAX_TYPED_LINES = 100
 
 _CLOSE_TIMEOUT_S = 2.0
 _THROW_AWAY_EVERY_S = 0.02
-_ESCAPE_S = 0.1
-"""A lone Escape is one if nothing follows so long; over a slow line the rest of an arrow key may come late."""
-
-_STYLE = Style.from_dict(colours.STYLES)
 
 
 class _Typed(NamedTuple):
@@ -81,7 +73,7 @@ class PromptConsole:
         self._printer = Printer(token)
         self._editor = Editor(token)
         self._keyboard = Keyboard(sys.stdin)
-        self._entry = Entry(typed.typed(MAX_REMEMBERED), self._want, self._label)
+        self._entry = Entry(typed.typed(MAX_REMEMBERED), self._want, lambda: self._printer.around.label)
         self._picker = Picker()
         self._surface = Surface(
             sys.stdout,
@@ -91,7 +83,8 @@ class PromptConsole:
             enable_bell=True,
             enable_cpr=False,
         )
-        self._app: Application[None] = self._application()
+        bindings = keys.bindings(self._actions(), self._places())
+        self._app = drawn(self._printer, self._entry, self._picker, bindings, self._keyboard, self._surface)
         self._thread = threading.Thread(target=self._run, name="cim-prompt", daemon=True)
 
     # trio's side
@@ -268,57 +261,8 @@ class PromptConsole:
         self._surface.bell()
         self._surface.flush()
 
-    def _begin_to_edit(self) -> None:
-        self._app.create_background_task(self._edit())
-
-    async def _edit(self) -> None:
-        """What comes meanwhile waits; what was typed meanwhile went to the editor."""
-        text = self._entry.text
-        self._printer.pause()
-        try:
-            async with in_terminal():
-                self._surface.release()
-                edited = await asyncio.get_running_loop().run_in_executor(None, self._editor.run, text)
-            draft = self._entry.text.removesuffix(text)  # a `/to` typed before led elsewhere only now
-            self._entry.put(draft + edited)
-        except NotEdited as reason:
-            self._printer.queue([note(str(reason), "note.failed")])
-        finally:
-            self._printer.resume()
-
-    # what is drawn
-
-    def _application(self) -> Application[None]:
-        pending = Window(FormattedTextControl(self._pending), height=self._pending_rows, dont_extend_height=True)
-        bar = Window(FormattedTextControl(self._bar), height=1, style="class:toolbar")
-        with_bar = ConditionalContainer(bar, filter=Condition(lambda: size().rows > 2))
-        app: Application[None] = Application(
-            layout=Layout(HSplit([pending, self._picker.container, self._entry.container, with_bar])),
-            key_bindings=keys.bindings(self._actions(), self._places()),
-            style=_STYLE,
-            erase_when_done=True,
-            input=self._keyboard,
-            output=self._surface,
-        )
-        app.layout.focus(self._entry.focus)
-        app.ttimeoutlen = _ESCAPE_S
-        app.after_render += lambda _: self._surface.release()
-        return app
-
-    def _pending(self) -> StyleAndTextTuples:
-        rows = self._printer.around.pending
-        return styled([*row, ("", "\n")] for row in rows)[:-1]
-
-    def _pending_rows(self) -> Dimension:
-        """As many as there is room for: the line comes first."""
-        count = len(self._printer.around.pending)
-        return Dimension(min=0, preferred=count, max=count)
-
-    def _bar(self) -> StyleAndTextTuples:
-        return self._entry.bar(size().columns) or [("", self._printer.around.toolbar)]
-
-    def _label(self) -> str:
-        return self._printer.around.label + "> "
+    def _edit(self) -> None:
+        self._app.create_background_task(self._editor.edit(self._entry, self._printer, self._surface))
 
     # keys
 
@@ -339,7 +283,7 @@ class PromptConsole:
             "complete": lambda event: entry.complete(1),
             "complete_back": lambda event: entry.complete(-1),
             "restore": lambda event: entry.restore(),
-            "edit": lambda event: self._begin_to_edit(),
+            "edit": lambda event: self._edit(),
             "pick": lambda event: picker.open(),
             "pick_up": lambda event: picker.move(-1),
             "pick_down": lambda event: picker.move(1),

@@ -163,6 +163,9 @@ async def test_help(commands: Commands) -> None:
     assert len(rows) > len(COMMANDS)
     assert (await commands.run("/help quit"))[0] == "* :q! (also /quit)"
     assert len(await commands.run("/help group")) == 2 * sum("/group" in row for row in rows)
+    keys = await commands.run("/help keys")
+    assert keys[0] == "* Enter           send"
+    assert any(row.startswith("* Ctrl-K ") for row in keys)
     with pytest.raises(Wrong, match="there is no command nope"):
         await commands.run("/help nope")
 

@@ -116,6 +116,15 @@ def test_the_cluster_is_asked_for_a_name_nobody_knows_here(typist: Terminal) -> 
     typist.until("for xaavier")
 
 
+def test_tab_asks_for_a_name_in_plain_text(typist: Terminal) -> None:
+    typist.type("hello xa\t")
+    typist.until("asked for xa")
+    typist.type("\x15hello xa")
+    typist.until("lobby> hello xa\n bar")
+    typist.type("\t\r")
+    typist.until("got 'hello xaavier '")
+
+
 def test_a_long_line_can_be_typed(typist: Terminal) -> None:
     typist.type(paste("x" * 10_000) + "!")
     typist.until("xx!")

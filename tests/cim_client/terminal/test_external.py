@@ -15,11 +15,11 @@ EDIT = "\x18\x05"  # Ctrl-X Ctrl-E
 EDITOR = """
 import pathlib, signal, sys, termios
 go_on, file = map(pathlib.Path, sys.argv[1:])
-print("EDITING", repr(file.read_text()), oct(file.stat().st_mode & 0o777), flush=True)
-assert termios.tcgetattr(0)[3] & termios.ICANON
 def interrupted(*_):
     print("INTERRUPTED", flush=True)
 signal.signal(signal.SIGINT, interrupted)
+assert termios.tcgetattr(0)[3] & termios.ICANON
+print("EDITING", repr(file.read_text()), oct(file.stat().st_mode & 0o777), flush=True)
 answer = sys.stdin.readline().strip()
 if answer == "fail":
     sys.exit(1)

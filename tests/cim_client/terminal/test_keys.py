@@ -1,5 +1,8 @@
 """The table of keys: what it promises is what is bound."""
 
+import subprocess
+import sys
+
 import pytest
 from prompt_toolkit.filters import Always
 
@@ -40,6 +43,11 @@ def test_the_listing_names_each_key_once() -> None:
     shown = [name for name, _ in keys.listing()]
     assert len(set(shown)) == len(shown)
     assert {"Enter", "Alt-Enter", "Tab", "Ctrl-K", "Ctrl-R"} <= set(shown)
+
+
+def test_listing_them_costs_no_prompt_toolkit() -> None:
+    code = "import sys, cim_client.terminal.commands as c; sys.exit('prompt_toolkit' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_keys_of_readline(typist: Terminal) -> None:

@@ -35,7 +35,7 @@ BUGS = [
     *[("cim_client.terminal.chat.Session", task) for task in TASKS],
     ("cim_client.terminal.spool.Spool", "run"),
     ("cim_client.terminal.reading.ReadMarks", "run"),
-    ("cim_client.terminal.prompt.PromptConsole", "_bar"),
+    ("cim_client.terminal.entry.Entry", "bar"),
     ("cim_client.terminal.prompt.PromptConsole", "_enter"),
     ("cim_client.terminal.prompt.PromptConsole", "_take"),
     ("cim_client.terminal.prompt.PromptConsole", "status"),
