@@ -31,7 +31,7 @@ MAX_UNPRINTED_LINES = 1_000
 DRAW_EVERY_S = 0.03
 """Shorter than anybody sees; a first line is printed at once."""
 
-MAX_LINES_AT_ONCE = 50
+MAX_LINES_AT_ONCE = 200
 """Lines of one write; then keys that were typed meanwhile have their turn."""
 
 
