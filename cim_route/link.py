@@ -159,7 +159,7 @@ class Link(Polled):
             return
         if not self._closing:
             log.warning("store_lost", link="inline", error=why)
-        self._sockets.pop(self._sock.fileno(), None)
+        del self._sockets[self._sock.fileno()]
         self._connection.disconnect()
         self._sock, self._out = None, []
         waiting, self._waiting = self._waiting, deque()

@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 
 class Polled:
-    """What waitress' loop (`wasyncore`) asks of whatever is in its map, called in the thread of the network only.
+    """What waitress' loop (`wasyncore`, `polling.py`) asks of what is in its map, in the thread of the network only.
 
     It polls for what `readable` and `writable` say before each poll, and calls `handle_*` for what has come.
     """

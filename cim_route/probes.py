@@ -60,7 +60,7 @@ class _Connecting(Polled):
     def end(self, connected: bool) -> None:
         waiting, self._waiting = self._waiting, []
         if waiting:
-            self._sockets.pop(self._sock.fileno(), None)
+            del self._sockets[self._sock.fileno()]
             self._sock.close()
         for done in waiting:
             done(connected)

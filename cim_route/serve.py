@@ -28,6 +28,7 @@ from cim_route.body import MAX_BODY_BYTES
 from cim_route.channel import Channel
 from cim_route.inline import Inline
 from cim_route.link import Link
+from cim_route.polling import Poll
 from cim_route.settings import RouteSettings
 from cim_route.steps import Answer, Asked
 from cim_route.store import Store
@@ -64,10 +65,10 @@ class RouteServer:
         listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
         self.port: int = listener.getsockname()[1]
         self._stopping = False
-        self._map: dict[int, Any] = {}
+        self._sockets = Poll()
         self._waitress = create_server(
             app,
-            map=self._map,
+            map=self._sockets,
             sockets=[listener],
             threads=threads,
             backlog=BACKLOG,
@@ -75,7 +76,6 @@ class RouteServer:
             max_request_header_size=MAX_HEADER_BYTES,
             max_request_body_size=MAX_RECEIVED_BYTES,
             channel_timeout=IDLE_TIMEOUT_S,
-            asyncore_use_poll=True,
             ident="cim",
         )
         self._waitress.channel_class = Channel
@@ -85,12 +85,14 @@ class RouteServer:
         self._arrived: deque[Channel] = deque()
         self._thread = 0
         self._ended = False
+        self._ending = threading.RLock()
+        """Held by whoever writes into the pipe, or has it closed; a signal handler may come between."""
 
     def run(self) -> None:
         """Serve until `stop`, then answer what has been asked, `STOP_S` at most, and close everything."""
         self._thread = threading.get_ident()
         if self._inline is not None:
-            self._inline.start(self._map, self._wake)
+            self._inline.start(self._sockets, self._wake)
         while not self._stopping:
             self._pass(1.0)
         self._waitress.accepting = False
@@ -100,8 +102,10 @@ class RouteServer:
         if self._inline is not None:
             self._inline.end()
         self._waitress.task_dispatcher.shutdown(timeout=1)
-        self._ended = True
-        self._waitress.asyncore.close_all(self._map)
+        with self._ending:
+            self._ended = True
+        self._waitress.asyncore.close_all(self._sockets)
+        self._sockets.close()
 
     def stop(self) -> None:
         """End `run`; from any thread or a signal handler."""
@@ -109,7 +113,7 @@ class RouteServer:
         self._end_poll()
 
     def _pass(self, timeout_s: float) -> None:
-        self._waitress.asyncore.loop(timeout=0 if self._arrived else timeout_s, use_poll=True, map=self._map, count=1)
+        self._sockets.turn(0 if self._arrived else timeout_s)
         if self._inline is None:
             return
         try:
@@ -127,8 +131,9 @@ class RouteServer:
 
     def _end_poll(self) -> None:
         """What comes after the end of `run` (an append that was settled late) finds the pipe closed, or another's."""
-        if not self._ended:
-            self._waitress.trigger.pull_trigger()
+        with self._ending:
+            if not self._ended:
+                self._waitress.trigger.pull_trigger()
 
     def _take(self, channel: Any) -> None:
         """A request has been read, or its turn has come after another one of its connection."""

@@ -138,6 +138,7 @@ def test_messages_of_one_turn_are_one_write_and_wake_the_network_once(
     assert network.wakes == wakes + 1
     network.turn()
     assert [json.loads(answer.body)["seq"] for (answer,) in got if answer] == list(range(1, 11))
+    assert network.inline._appending == {}
 
 
 TOO_LONG = "x" * 16_385

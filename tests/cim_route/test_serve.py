@@ -9,12 +9,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
 
+from cim_common.accept import Append
 from cim_common.registry import Server
 from cim_common.registry.leases import LeaseRegistry
 from cim_route.inline import Inline
@@ -80,6 +82,19 @@ def raw(port: int, request: bytes) -> tuple[bytes, Any]:
     return head, json.loads(body)
 
 
+@contextmanager
+def running(server: RouteServer) -> Iterator[RouteServer]:
+    """A server that runs in a thread of its own."""
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
 class Lane:
     """Route as it runs, with calls that need no thread; `threads` are the paths of those that had one."""
 
@@ -87,9 +102,6 @@ class Lane:
         self.threads: list[str] = []
         self.inline = Inline(route.app.parts, route.app.inline_calls, Link(url))
         self.server = RouteServer(self._app(route.app), "127.0.0.1", 0, inline=self.inline)
-        self._runner = threading.Thread(target=self.server.run)
-        self._runner.start()
-        eventually(lambda: self.inline.takes("/v1/login"))
 
     def _app(self, app: Any) -> Callable[..., Any]:
         def counting(environ: Any, start_response: Any) -> Any:
@@ -98,18 +110,14 @@ class Lane:
 
         return counting
 
-    def stop(self) -> None:
-        self.server.stop()
-        self._runner.join(20)
-        assert not self._runner.is_alive()
-
 
 @pytest.fixture
 def lane(route: Route, redis_url: str) -> Iterator[Lane]:
     route.store.check()
     made = Lane(route, redis_url)
-    yield made
-    made.stop()
+    with running(made.server):
+        eventually(lambda: made.inline.takes("/v1/login"))
+        yield made
 
 
 @pytest.fixture
@@ -196,7 +204,18 @@ def test_a_stop_answers_what_needs_no_thread_too(lane: Lane, route: Route, alice
         settled()
     caller.join(10)
     assert [status for status, _ in answers] == [201]
-    lane.stop()
+    eventually(lambda: lane.server._ended)
+    lane.inline.settled(Append(lane.inline, "lobby", b"", 0, 0, b"", b"", 0.0))  # finds nobody any more
+
+
+def test_a_stop_that_comes_as_the_server_ends(route: Route) -> None:
+    for _ in range(20):
+        server = RouteServer(route.app, "127.0.0.1", 0, threads=1)
+        runner = threading.Thread(target=server.run)
+        runner.start()
+        while runner.is_alive():
+            server.stop()
+        server.stop()
 
 
 def test_those_who_wait_take_no_thread_from_the_others(route: Route, port: int) -> None:
