@@ -198,12 +198,19 @@ def _command(line: str) -> Call:
         if f"{name[1:]} {second}" in _BY_NAME:
             name, text = f"{name} {second}", behind
     command = _BY_NAME.get(name[1:])
-    if command is None:
-        forms_ = [other.usage for other in named(name)]
-        if forms_:
-            raise Wrong(f"usage: {' | '.join(forms_)}")
-        raise Wrong(f"unknown command {name} (:all lists them; to send it as text, start with {name[0] * 2})")
-    return Call(command, command.values(text))
+    values = None if command is None else command.values(text)
+    if command is not None and values is not None:
+        return Call(command, values)
+    if name[1:] in _FIRST_OF_TWO:
+        raise Wrong(f"usage: {name} {_seconds(name[1:])} (/help {name[1:]} explains them)")
+    if command is not None:
+        raise Wrong(f"usage: {name} {command.form}".rstrip())
+    raise Wrong(f"unknown command {name} (:all lists them; to send it as text, start with {name[0] * 2})")
+
+
+def _seconds(first: str) -> str:
+    """The second words of commands of two words."""
+    return "|".join(name.split()[1] for name in _BY_NAME if name.startswith(f"{first} "))
 
 
 def named(name: str) -> list[Command]:

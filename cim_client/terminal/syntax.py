@@ -86,16 +86,13 @@ class Command(NamedTuple):
     def usage(self) -> str:
         return f"{self.names[0]} {self.form}".rstrip()
 
-    def values(self, text: str) -> tuple[Any, ...]:
-        """The values of the arguments in what follows the name.
+    def values(self, text: str) -> tuple[Any, ...] | None:
+        """The values of the arguments in what follows the name; None if it has another form.
 
         Raises:
-            Wrong: it has another form.
+            Wrong: it has the form, and there is more to say.
         """
-        values = self.read(text) if self.read is not None else _values(self.arguments, text)
-        if values is None:
-            raise Wrong(f"usage: {self.usage}")
-        return values
+        return self.read(text) if self.read is not None else _values(self.arguments, text)
 
 
 def word(text: str) -> tuple[str, str]:
