@@ -3,7 +3,9 @@
 A message that is pending after the start is sent by it; one that never was kept is typed again.
 """
 
+import contextlib
 import signal
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -58,6 +60,14 @@ def dies(chat: Chat) -> bool:
     return chat.wait() == -signal.SIGKILL
 
 
+def kept_locally(folder: Path, beginning: str) -> list[str]:
+    """The messages in the chat's own file."""
+    (file,) = folder.glob("chat/*/0/*/device-0.db")
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        rows = db.execute("SELECT text FROM messages ORDER BY conversation, seq").fetchall()
+    return [text for (text,) in rows if text.startswith(beginning)]
+
+
 def stored(route: str, beginning: str) -> list[str]:
     async def read() -> list[str]:
         async with connect(route, name="reader", password=PASSWORD, register=True) as me:
@@ -77,7 +87,7 @@ def stored(route: str, beginning: str) -> list[str]:
         (Point.FORGOTTEN, 2),
     ],
 )
-def test_a_chat_dies(away: AwayCluster, open_chat: OpenChat, point: Point, nth: int) -> None:
+def test_a_chat_dies(away: AwayCluster, open_chat: OpenChat, tmp_path: Path, point: Point, nth: int) -> None:
     name = f"{point}-{nth}"
     first, second = f"{name}: first", f"{name}: second"
     away.come()
@@ -116,3 +126,4 @@ def test_a_chat_dies(away: AwayCluster, open_chat: OpenChat, point: Point, nth: 
     again.leave()
     assert stored(away.route, name) == [first, second]
     assert [len(again.printed(text)) for text in (first, second)] == [1, 1]
+    assert kept_locally(tmp_path, name) == [first, second]

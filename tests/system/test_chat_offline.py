@@ -156,6 +156,33 @@ def test_it_begins_with_whom_one_names(chat: Chat, away: AwayCluster) -> None:
     assert lobby(away.route) == []
 
 
+def test_a_group_is_written_to_without_a_cluster(chat: Chat, away: AwayCluster) -> None:
+    async def found_tea() -> str:
+        async with connect(away.route, name="alice", password=PASSWORD, register=True) as me:
+            return (await me.create_group("tea")).id
+
+    async def texts_of(group: str) -> list[str]:
+        async with connect(away.route, name="alice", password=PASSWORD) as me:
+            return [message.text async for message in me.history(group)]
+
+    away.come()
+    group = trio.run(found_tea)
+    log_in_once(chat)
+    away.go()
+    unclear = chat("--to", "tea")
+    assert unclear.wait() == 1
+    assert "tea is a group and may be a user too" in unclear.text()
+    terminal = chat("--to", "#tea")
+    terminal.until("tea>")
+    terminal.type("a cup\r")
+    terminal.until("pending")
+    away.come()
+    terminal.until("a cup  ✓")
+    leave(terminal)
+    assert trio.run(texts_of, group) == ["a cup"]
+    assert lobby(away.route) == []
+
+
 def test_beginning_with_nobody_sends_nothing_to_everybody(chat: Chat, away: AwayCluster) -> None:
     away.come()
     terminal = chat("--to", "no-such-person", CIM_PASSWORD=PASSWORD)
