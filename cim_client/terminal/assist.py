@@ -1,5 +1,5 @@
 """What goes between the input line and the rest while one types: what can be completed, names the cluster is asked for,
-and telling the others that one is typing.
+telling the others that one is typing, and keeping what is half typed.
 """
 
 import trio
@@ -39,7 +39,7 @@ class Assist:
     async def run(self) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._complete)
-            nursery.start_soon(self._tell_typing)
+            nursery.start_soon(self._follow)
             while True:
                 self._offer()
                 await trio.sleep(SOON_S)
@@ -67,17 +67,31 @@ class Assist:
                     continue  # no completion, which is what one sees
             self._offer()
 
+    async def _follow(self) -> None:
+        """What is half typed is kept, over a crash too, and the others are told."""
+        try:
+            while True:
+                await trio.sleep(TYPING_EVERY_S)
+                if self.keep_draft():
+                    await self._tell_typing()
+        finally:
+            self.keep_draft()
+
+    def keep_draft(self) -> bool:
+        """Keep what is half typed now; whether there is something, and it is another text than before."""
+        typed, before = self._console.text, self._typed
+        self._typed = typed
+        if typed != before:
+            self._me.local.set_draft(self._screen.conversations.current, typed)
+        return typed not in ("", before)
+
     async def _tell_typing(self) -> None:
         """Not to the lobby, where it would be everyone's business; nor of commands, nor where nothing is sent."""
-        while True:
-            await trio.sleep(TYPING_EVERY_S)
-            typed, before = self._console.text, self._typed
-            self._typed = typed
-            where = self._screen.conversations.current
-            if typed in ("", before) or typed[0] in ":/" or where == LOBBY or self._screen.answering:
-                continue
-            try:
-                with trio.move_on_after(ASK_TIMEOUT_S):
-                    await self._me.typing(where)
-            except CimError:
-                continue  # nobody is told
+        where = self._screen.conversations.current
+        if self._typed[0] in ":/" or where == LOBBY or self._screen.answering:
+            return
+        try:
+            with trio.move_on_after(ASK_TIMEOUT_S):
+                await self._me.typing(where)
+        except CimError:
+            return  # nobody is told

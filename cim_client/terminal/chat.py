@@ -27,9 +27,8 @@ import trio
 from cim_client import LOBBY, CimError, Client, Code, Event, Message
 from cim_client.terminal import colours, lines
 from cim_client.terminal.assist import Assist
-from cim_client.terminal.console import Console
+from cim_client.terminal.console import Console, PlainConsole
 from cim_client.terminal.context import Address, Context
-from cim_client.terminal.conversations import MAX_DRAFT_CHARS, Chat
 from cim_client.terminal.directory import Directory
 from cim_client.terminal.dispatch import Dispatch
 from cim_client.terminal.lines import Line, fitting, note
@@ -78,9 +77,10 @@ class Session:
         self._me = me
         self._console = console
         self._interactive = interactive
-        self._settings = Settings()
+        self._settings = Settings(me.local.setting, me.local.set_setting)
         self._context = Context(me, route, self, self._settings)
         self._screen = Screen(me.name, me.user_id, lambda: console.width, settings=self._settings, given=self._given)
+        self._screen.recent.look_up = self._kept
         self._in_hand = ""
         self._spool = Spool(console, self._draw)
         self._outgoing, self._to_post = trio.open_memory_channel[_Posting](MAX_PENDING)
@@ -97,8 +97,11 @@ class Session:
         self._screen.connection = Connection(self._me.state, self._me.server)
         self._screen.outgoing.found(self._me.waiting(), time.time())
         self._draw()
+        self._take_up_draft()
         if connected := self._me.state == "connected":
             await self._greet()
+        else:
+            self._print(self._screen.recap(LOBBY, self._local(LOBBY)))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._receive, connected)
             for task in (self._post, self._spool.run, self._release):
@@ -125,6 +128,7 @@ class Session:
                 return
         async for line in self._console.lines():
             await dispatch.line(line)
+            self._assist.keep_draft()
             self._redraw_soon()
             if self._leaving:
                 return
@@ -192,12 +196,17 @@ class Session:
         return self._console.width
 
     async def switch(self, to: Address) -> None:
-        last = await self._last(to.to)
+        before = self._screen.conversations.current
+        last: list[Message] = []
+        if to.to != before:  # else what was said here stands above
+            kept = self._local(to.to)
+            last = kept if len(kept) == HISTORY_LINES else await self._last(to.to)
         conversation = last[0].conversation if last else to.to
         self._screen.conversations.named(conversation, to.name)
-        before = self._screen.conversations.chat(self._screen.conversations.current)
         self._print(self._screen.switch(conversation, last))
-        self._swap_drafts(before)
+        if conversation != before and not isinstance(self._console, PlainConsole):
+            local = self._me.local
+            local.set_draft(before, self._console.switched(local.draft(conversation)))
         self._read_up_to(last)
         self._redraw_soon()
         await self._spool.room()
@@ -263,20 +272,27 @@ class Session:
         self._read_up_to(last)
 
     async def _last(self, conversation: str) -> list[Message]:
-        """The last messages of a conversation, oldest first; none if they are not to be had in time."""
-        timeout_s = HISTORY_TIMEOUT_S if self._me.state == "connected" else 0.0
+        """The last messages of a conversation, oldest first, as the cluster has them; else those that are kept here."""
+        if self._me.state != "connected":
+            return self._local(conversation)
         try:
-            with trio.fail_after(timeout_s):
+            with trio.fail_after(HISTORY_TIMEOUT_S):
                 return [message async for message in self._me.history(conversation, HISTORY_LINES)][::-1]
         except (CimError, trio.TooSlowError) as error:
-            await self._note(f"the last lines are not available: {error or 'no answer'}", "note.failed")
-            return []
+            await self._note(f"these are the last lines kept here: {error or 'no answer'}", "note.failed")
+            return self._local(conversation)
 
-    def _swap_drafts(self, before: Chat) -> None:
-        here = self._screen.conversations.chat(self._screen.conversations.current)
-        if here is not before:
-            before.draft = self._console.switched(here.draft)[:MAX_DRAFT_CHARS]
-            here.draft = ""
+    def _local(self, conversation: str) -> list[Message]:
+        return self._me.local.messages(conversation, HISTORY_LINES)[::-1]
+
+    def _kept(self, conversation: str, seq: int) -> Message | None:
+        """A message that was not shown in this run."""
+        found = self._me.local.messages(conversation, 1, seq + 1)
+        return found[0] if found and found[0].seq == seq else None
+
+    def _take_up_draft(self) -> None:
+        if draft := self._me.local.draft(LOBBY):
+            self._console.switched(draft)
 
     def _read_up_to(self, last: list[Message]) -> None:
         if last:

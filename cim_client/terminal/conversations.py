@@ -13,17 +13,15 @@ from cim_client.terminal.settings import Settings
 MAX_KNOWN = 10_000
 """Conversations kept; those that were active longest ago, with nothing unread, go first."""
 
-MAX_DRAFT_CHARS = 16_384
-
 
 class Chat:
     """One conversation. Seqs: `newest` and `newest_own` of the messages seen here, `left` what was there as one left.
 
-    `counted` is the head up to which the cluster has counted what is unread; `draft` what one has half typed there.
+    `counted` is the head up to which the cluster has counted what is unread.
     """
 
     __slots__ = (
-        "counted", "draft", "id", "left", "listed", "muted", "newest", "newest_own", "title", "unread",
+        "counted", "id", "left", "listed", "muted", "newest", "newest_own", "title", "unread",
     )  # fmt: skip
 
     def __init__(self, conversation: str, title: str) -> None:
@@ -36,7 +34,6 @@ class Chat:
         self.newest_own = 0
         self.left = 0
         self.counted = 0
-        self.draft = ""
 
 
 class Unread(NamedTuple):
@@ -122,8 +119,7 @@ class Conversations:
         """What was known by the name of a user only, without a connection to ask, is that conversation."""
         chat = self._chats.pop(name, None)
         if chat is not None:
-            there = self.chat(conversation)
-            there.title, there.draft = chat.title, there.draft or chat.draft
+            self.chat(conversation).title = chat.title
         if self.current == name:
             self.current = conversation
 

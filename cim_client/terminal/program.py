@@ -208,7 +208,7 @@ async def _keep_first_token(account: Account, me: Client) -> None:
 async def _chat(account: Account, options: Options, me: Client) -> Outcome:
     seen = os.isatty(0) and os.isatty(1)
     drawn = seen and not options.plain and os.environ.get("TERM", "dumb") != "dumb"
-    async with _open_console(drawn) as console:
+    async with _open_console(drawn, me) as console:
         session = Session(me, console, account.route, seen, options.to)
         await session.run()
     if me.error is not None:
@@ -219,11 +219,11 @@ async def _chat(account: Account, options: Options, me: Client) -> Outcome:
 
 
 @contextlib.asynccontextmanager
-async def _open_console(drawn: bool) -> AsyncIterator[Console]:
+async def _open_console(drawn: bool, me: Client) -> AsyncIterator[Console]:
     if not drawn:
         yield PlainConsole()
         return
     from cim_client.terminal.prompt import open_prompt  # prompt_toolkit takes 100 ms, which a pipe need not pay
 
-    async with open_prompt() as console:
+    async with open_prompt(me.local) as console:
         yield console

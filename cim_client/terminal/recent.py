@@ -1,6 +1,6 @@
 """How messages that were shown lately begin: what an answer to one quotes. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from cim_client import Message
@@ -16,8 +16,11 @@ class Begun(NamedTuple):
 
 
 class Recent:
+    """`look_up` finds a message that was not shown lately, if it is kept anywhere."""
+
     def __init__(self) -> None:
         self._begun: dict[tuple[str, int], Begun] = {}
+        self.look_up: Callable[[str, int], Message | None] = lambda conversation, seq: None
 
     def add(self, message: Message) -> None:
         self.own(message.conversation, message.seq, message.sender, message.text)
@@ -37,7 +40,11 @@ class Recent:
             self._begun[conversation, seq] = begun._replace(words=text[:MAX_WORDS])
 
     def get(self, conversation: str, seq: int) -> Begun:
-        return self._begun.get((conversation, seq)) or Begun("", "")
+        begun = self._begun.get((conversation, seq))
+        if begun is None:
+            found = self.look_up(conversation, seq)
+            begun = Begun("", "") if found is None else Begun(found.sender, found.text[:MAX_WORDS])
+        return begun
 
     def has(self, message: Message) -> bool:
         return (message.conversation, message.seq) in self._begun

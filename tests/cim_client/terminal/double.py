@@ -27,6 +27,8 @@ import trio
 
 from cim_client.errors import CimError, Closed, Refused, Unavailable
 from cim_client.groups import Group
+from cim_client.local import Local
+from cim_client.store import open_store
 from cim_client.terminal.program import Connect, run
 from cim_client.types import Conversation, Event, Message, Waiting
 from cim_common import ids
@@ -59,6 +61,7 @@ class Client:
         self._waiting: list[Event] = []
         self._marks: dict[str, int] = {}
         self._typed: list[str] = []
+        self.local: Any = Local(open_store(None, "", name, True))
         self._log = [message("bob", f"earlier {seq}", seq) for seq in (38, 39, 40)]
         self._messages_in, self._messages_out = trio.open_memory_channel[Message](1_000)
         self._events_in, self._events_out = trio.open_memory_channel[Event](1_000)

@@ -4,9 +4,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import trio
+import trio.lowlevel
 from trio.testing import MockClock
 
 from cim_client.errors import Unavailable
+from cim_client.local import Local
+from cim_client.store import open_store
 from cim_client.terminal.assist import ASK_TIMEOUT_S, SOON_S, TYPING_EVERY_S, Assist
 from cim_client.terminal.completion import Offers
 from cim_client.terminal.screen import Screen
@@ -35,6 +38,7 @@ class Console:
 
 class Me:
     def __init__(self) -> None:
+        self.local = Local(open_store(None, "", "alice"))
         self.told: list[str] = []
         self.slow = False
         self.raises: Exception | None = None
@@ -145,3 +149,25 @@ async def test_without_a_connection_nobody_is_told(autojump_clock: MockClock) ->
         await trio.sleep(2)
         assert parts.me.told == [DIRECT]
         nursery.cancel_scope.cancel()
+
+
+async def test_what_is_half_typed_is_kept_over_a_crash_and_an_end(autojump_clock: MockClock) -> None:
+    parts = Parts()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(parts.assist.run)
+        parts.console.text = "half a"
+        await trio.sleep(2)
+        assert parts.me.local.draft("lobby") == "half a"
+        parts.console.text = "half a line"
+        await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+    assert parts.me.local.draft("lobby") == "half a line"
+
+
+def test_what_was_sent_is_no_draft_any_more() -> None:
+    parts = Parts()
+    parts.console.text = "hello"
+    parts.assist.keep_draft()
+    parts.console.text = ""
+    parts.assist.keep_draft()
+    assert parts.me.local.draft("lobby") == ""

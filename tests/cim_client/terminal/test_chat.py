@@ -70,6 +70,13 @@ def test_going_to_a_conversation_shows_where_one_left_it(chat: Any) -> None:
     assert recap[begin : begin + 4] == ["bob: one", "me: hello  ✓", "since you left ---", "bob: two"]
 
 
+def test_going_where_one_is_repeats_nothing(chat: Any) -> None:
+    chat.type("/to lobby\r@say bob next\r")
+    screen = chat.until("bob: next")
+    assert "--- lobby ---" in screen
+    assert screen.count("earlier 40") == 1
+
+
 def test_a_half_typed_line_stays_where_it_was_typed(chat: Any) -> None:
     chat.type("@whisper bob one\r")
     chat.until("bob 1")

@@ -29,6 +29,13 @@ def test_it_is_quoted_as_it_is_now() -> None:
     assert shown.get("lobby", 9) == Begun("", "")
 
 
+def test_what_was_not_shown_lately_is_looked_up() -> None:
+    shown = Recent()
+    shown.look_up = lambda conversation, seq: said(seq, "kept") if seq == 5 else None
+    shown.add(said(6, "shown"))
+    assert [shown.get("lobby", seq).words for seq in (4, 5, 6)] == ["", "kept", "shown"]
+
+
 def test_numbers_given_anew_mean_other_messages() -> None:
     shown = Recent()
     shown.add(said(1, "one"))
