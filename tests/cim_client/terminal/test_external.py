@@ -13,13 +13,17 @@ from tests.terminals import Terminal
 EDIT = "\x18\x05"  # Ctrl-X Ctrl-E
 
 EDITOR = """
-import pathlib, signal, sys, termios
-go_on, file = map(pathlib.Path, sys.argv[1:])
-def interrupted(*_):
-    print("INTERRUPTED", flush=True)
-signal.signal(signal.SIGINT, interrupted)
+import os, pathlib, select, signal, sys, termios
+file = pathlib.Path(sys.argv[2])
+signals, told = os.pipe()
+os.set_blocking(told, False)
+signal.set_wakeup_fd(told)
+signal.signal(signal.SIGINT, lambda *_: None)
 assert termios.tcgetattr(0)[3] & termios.ICANON
 print("EDITING", repr(file.read_text()), oct(file.stat().st_mode & 0o777), flush=True)
+while sys.stdin not in select.select([sys.stdin, signals], [], [])[0]:
+    os.read(signals, 1)
+    print("INTERRUPTED", flush=True)
 answer = sys.stdin.readline().strip()
 if answer == "fail":
     sys.exit(1)

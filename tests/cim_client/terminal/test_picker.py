@@ -73,7 +73,9 @@ def test_alt_and_a_digit(typist: Terminal) -> None:
 
 
 def test_numbers_stay_whatever_is_offered_later(typist: Terminal) -> None:
-    typist.type("@turn\r" + CTRL_K)
+    typist.type("@turn\r")
+    typist.until("turned")
+    typist.type(CTRL_K)
     assert "> 4 运维  1 new\n  3 bob\n" in typist.until("go to:")
     typist.type("\x1b")
     typist.until(lambda screen: "go to:" not in screen)

@@ -120,6 +120,7 @@ class Typist:
                     await anext(signals)
             case "@turn":
                 self.console.offer(Offers(COMMANDS, PLACES[::-1]))
+                await self.say("turned")
             case "@pending":
                 rows = [[("mark.pending", f"pending {number}")] for number in range(int(rest))]
                 self.console.status(rows, " bar", self.here)
