@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cim_client.errors import Refused
 from cim_client.terminal.answers import Rules
 from cim_client.terminal.commands import COMMANDS
-from cim_client.terminal.context import THE_LOBBY
+from cim_client.terminal.context import THE_LOBBY, Address
 from cim_client.terminal.dispatch import MAX_WAITING, Dispatch
 from cim_common.wire.codes import Code
 from tests.cim_client.terminal.recorder import OPS
@@ -97,6 +97,13 @@ async def test_a_few_commands_wait_at_a_time(
     assert asked == MAX_WAITING
     assert commands.window.said == [Said("lobby", "hello")]
     assert commands.printed() == ["* no answer to :olu within 10 s"] * MAX_WAITING
+
+
+async def test_a_command_means_the_conversation_it_was_typed_in(commands: Commands, dispatching: Dispatching) -> None:
+    async with dispatching(True) as dispatch:
+        await dispatch.line("/recall 17")
+        commands.window.current = Address("bob", "bob")  # before anything of it was done
+    assert commands.me.calls == [("recall", "lobby", 17)]
 
 
 async def test_in_a_pipe_a_command_waits_for_the_one_before(commands: Commands, dispatching: Dispatching) -> None:
