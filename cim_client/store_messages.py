@@ -156,7 +156,7 @@ class KeptMessages(MessagesRead):
         if entry.kind == Kind.RECALLED or (entry.kind == Kind.EDITED and entry.recalled):
             self._write_text(found, "")
             self._db.execute("UPDATE messages SET recalled = 1, reactions = '' WHERE id = ?", (found,))
-        elif entry.kind == Kind.EDITED and entry.seq > max(edited, known_to):
+        elif entry.kind == Kind.EDITED and entry.seq > edited:
             self._write_text(found, entry.text)
             self._db.execute("UPDATE messages SET edited = ? WHERE id = ?", (entry.seq, found))
         elif entry.kind == Kind.REACTION and entry.seq > known_to:

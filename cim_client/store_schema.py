@@ -51,6 +51,10 @@ SECURE_DELETE = (3, 42)
 """From here on what is deleted leaves the index at once; before, with the merging of its parts."""
 
 
+MERGED_AT_ONCE = 8
+"""Parts of the index that are merged together; with the usual 4 the same texts are merged more often."""
+
+
 class NewerSchema(ValueError):
     """The file was written by a newer program."""
 
@@ -104,6 +108,7 @@ def make_index(db: sqlite3.Connection, make: bool) -> bool:
             if not make:
                 return False
             db.execute(_INDEX)
+            db.execute("INSERT INTO texts (texts, rank) VALUES ('automerge', ?)", (MERGED_AT_ONCE,))
             if sqlite3.sqlite_version_info >= SECURE_DELETE:
                 db.execute("INSERT INTO texts (texts, rank) VALUES ('secure-delete', 1)")
         db.execute("SELECT 1 FROM texts WHERE rowid = 0").fetchone()

@@ -142,6 +142,16 @@ def test_a_log_that_went_back_takes_along_what_was_kept() -> None:
     assert device.kept[3].text == "another"
 
 
+def test_what_changed_a_text_that_is_gone_does_not_change_the_one_in_its_place() -> None:
+    device = Device()
+    device.push(entry(1), entry(2), entry(3, Kind.REACTION, ref=2, words="+1"))
+    device.page(Page("c", 8, 1, 1, False, (), rewound=True))
+    device.inbox.wishes()
+    device.page(Page("c", 8, 2, 2, True, (entry(2, words="another"),)))
+    assert [device.take() for _ in range(3)] == [1, 2, 0]
+    assert device.kept[2].reactions == ()
+
+
 def test_changes_that_wait_are_bounded_and_taken_backs_are_not_lost() -> None:
     keeping = Keeping()
     for seq in range(2, MAX_WAITING + 500):

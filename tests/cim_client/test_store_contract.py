@@ -122,7 +122,7 @@ def test_what_was_read_back_later_knows_more(store: LocalStore) -> None:
     keep(
         store,
         change(5, Kind.EDITED, 1, "seen before"),
-        change(7, Kind.REACTION, 1, "+1", sender=EVE),
+        change(7, Kind.REACTION, 1, "+1", sender=BOB),
         change(10, Kind.REACTION, 1, "+1", sender=ME),
         change(11, Kind.REACTION, 1, "+1", sender=EVE),
     )
@@ -130,6 +130,12 @@ def test_what_was_read_back_later_knows_more(store: LocalStore) -> None:
     assert (message.text, message.edited, message.reactions) == ("edited", 5, (Reaction("+1", 3, True),))
     keep(store, text(1, "", known_to=20, recalled=True))
     assert messages(store).messages("c", 1, before_seq=2)[0].recalled
+
+
+def test_what_was_read_back_before_an_edit_does_not_undo_it(store: LocalStore) -> None:
+    keep(store, text(1), change(10, Kind.EDITED, 1, "newer"))
+    keep(store, text(1, "as it was", known_to=9))
+    assert texts(store) == ["newer"]
 
 
 def test_a_log_that_went_back_takes_its_rows_along(store: LocalStore) -> None:
@@ -157,8 +163,15 @@ def test_any_piece_of_a_text_is_found_newest_first(store: LocalStore) -> None:
     assert found(store, "привет") == found(store, "ПР") == [4]
     for words in ('"quoted"', "%_", "[x]", "*?", "\\", "100%_\\ [x]*?"):
         assert found(store, words) == [5]
-    for words in ("", "nothing", "x" * 20_000, "half \ud800", "\0", "会" * 300, "Ж" * 300):
+    for words in ("", "nothing", "x" * 20_000, "half \ud800", "\0", "会" * 300, "Ж" * 9_000):
         assert found(store, words) == []
+
+
+def test_all_its_pieces_are_not_the_text(store: LocalStore) -> None:
+    keep(store, text(1, "abc bcd cde"), text(2, "abcde"))
+    for more in (numbered(3, 200), ()):
+        keep(store, *more)
+        assert found(store, "abcde") == [2]
 
 
 def test_hits_are_told_and_a_search_goes_on_where_it_ended(store: LocalStore) -> None:

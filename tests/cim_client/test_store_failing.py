@@ -26,6 +26,8 @@ from cim_client.views import Position
 from cim_common import ids
 from cim_common.wire.codes import Code
 from cim_common.wire.messages import Ack, Nack, Send
+from tests.cim_client.kept import found, own, seqs, text
+from tests.cim_client.kept import opened as kept_file
 
 ROUTE = "http://127.0.0.1:8083"
 GROUP = "g-00000000000000000000000001"
@@ -89,6 +91,26 @@ def test_a_write_that_fails_is_told_once_and_all_goes_on_in_memory(tmp_path: Pat
         assert store.save(Saved(store.next_n(), "bob", "later")) is Kept.NO
     with opened(tmp_path) as (store, _):
         assert (store.device, store.position("c"), store.saved()) == (device, Position(5, 1), [])
+
+
+def test_what_is_kept_from_the_failure_on_is_kept_in_memory(tmp_path: Path) -> None:
+    store = open_or_memory(tmp_path, ROUTE, "alice", keep_messages=True)
+    store.listen(lambda sentence: None)
+    store.set_positions([("c", Position(1, 1))], [text(1)])
+    store.save(Saved(store.next_n(), "bob", "mine"))
+    with no_room(tmp_path):
+        store.set_positions([("c", Position(2, 1))], [text(2, "x" * 2_000)])
+        assert store.failure
+        store.set_positions([("c", Position(3, 1))], [text(3)])
+        store.settle(1, text(4, "mine"))
+        own(store).set_draft("c", "half")
+    assert seqs(store) == [4, 3, 2]
+    assert found(store, "mine") == [4]
+    assert own(store).draft("c") == "half"
+    store.close()
+    with kept_file(tmp_path) as file:
+        assert (file.position("c"), seqs(file), own(file).draft("c")) == (Position(1, 1), [1], "")
+        assert [saved.text for saved in file.saved()] == ["mine"]
 
 
 def test_a_full_disk_is_called_that(tmp_path: Path) -> None:

@@ -96,6 +96,8 @@ def test_clocks_that_are_not_in_step_change_no_order_within_a_conversation(tmp_p
         keep(store, *(text(seq, "x", "d", time_ms=5_000) for seq in (3, 2, 1)))
         assert found(store, "x", "c") == [6, 5, 4, 3, 2, 1]
         assert found(store, "x", "d") == [3, 2, 1]
+        keep(store, text(5, "x", "e", time_ms=5_000), text(4, "x", "e", time_ms=6_000))
+        assert found(store, "x", "e") == [5, 4]
 
 
 def test_a_message_taken_back_is_not_to_be_found_in_the_file(tmp_path: Path) -> None:

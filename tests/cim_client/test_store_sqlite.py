@@ -1,12 +1,14 @@
 """What a device with a file keeps there: over restarts, all or nothing, and whatever kills the program."""
 
 import random
+import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
 
 from cim_client.store_contract import Saved
+from cim_client.store_messages import STEP
 from cim_client.store_sqlite import NUMBERS_RESERVED, SqliteStore
 from cim_client.views import Position
 from cim_common.wire.kinds import Kind
@@ -124,10 +126,41 @@ def check(store: SqliteStore) -> int:
     position = (store.position("c") or Position(0, 1)).seq
     assert seqs(store) == list(range(position, 0, -1))
     assert found(store, "message", limit=1_000) == seqs(store)
+    everywhere = {row for (row,) in store._db.execute("SELECT id FROM messages")}
+    unindexed = {row for (row,) in store._db.execute("SELECT id FROM unindexed")}
+    trigram = "mes OR own"
+    indexed = [row for (row,) in store._db.execute("SELECT rowid FROM texts WHERE texts MATCH ?", (trigram,))]
+    assert sorted([*indexed, *unindexed]) == sorted(everywhere)
     waiting, stored = [saved.n for saved in store.saved()], seqs(store, "d")
     assert sorted([*waiting, *stored]) == list(range(10, max([*waiting, *stored, 0]) + 1, 10))
     assert len(waiting) <= 1
     return position
+
+
+@pytest.mark.invariant("I25", "I26")
+def test_killed_between_any_two_steps(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    with opened(before) as store:
+        for seq in range(1, STEP):
+            store.set_positions([("c", Position(seq, 1))], [text(seq, f"message {seq}")])
+        store.save(Saved(10, "bob", "own 10"))
+
+    def one_more_of_each() -> None:
+        store = opened(after)
+        store.set_positions([("c", Position(STEP, 1))], [text(STEP, f"message {STEP}")])
+        store.settle(10, text(10, "own 10", "d"))
+
+    reached: list[tuple[int, int]] = []
+    shutil.copytree(before, after)
+    while killed_before(len(reached) + 1, one_more_of_each):
+        with opened(after) as store:
+            reached.append((check(store), len(seqs(store, "d"))))
+        shutil.rmtree(after)
+        shutil.copytree(before, after)
+    with opened(after) as store:
+        assert (check(store), len(seqs(store, "d"))) == (STEP, 1)
+    assert set(reached) == {(STEP - 1, 0), (STEP, 0)}
+    assert reached == sorted(reached)
 
 
 @pytest.mark.parametrize("seed", range(8))
