@@ -3,8 +3,8 @@
 A cluster and the real program in a pty, as everything in this folder; nothing is asserted, for a machine may be busy.
 
 echo    a key is written to the pty; until its echo comes out, while messages arrive at a rate
-start   from the process's start until the prompt is there, with messages of local history
-search  `:q` with words, from Enter until the answer is on the screen
+start   from the start of the process until its prompt, and until it is connected, with messages kept on the device
+search  `:q` with words, in the same messages, from Enter until the answer comes out
 """
 
 import argparse
@@ -22,9 +22,14 @@ from pathlib import Path
 import trio
 
 import cim_client
+from cim_client.store import open_store
+from cim_client.terminal.login import Account
+from cim_client.views import Passed
+from cim_common import ids
+from cim_common.wire.messages import Entry
 from tests.system.cluster import Cluster
 from tests.system.people import PASSWORD
-from tests.system.terminal.chats import CONNECTED, Chat, settings
+from tests.system.terminal.chats import CONNECTED, Chat, friend, settings
 
 SENDERS = 5
 """A sender may write 200 messages a second to a conversation."""
@@ -36,6 +41,15 @@ KEY_EVERY_S = 0.08
 """Quick typing: 12 keys a second."""
 
 GIVEN_UP_S = 10.0
+
+KEPT = 100_000
+STARTS = 7
+SEARCHES = 5
+
+WORDS = (
+    "river", "stone", "morning", "train", "release", "coffee", "window", "never", "always", "tomorrow", "the", "and",
+    "with", "deploy", "broken", "again", "lunch", "garden", "paper", "cloud", "market", "letter", "island", "winter",
+)  # fmt: skip
 
 CLEAR_LINE = "\x15"
 NAME = "alice"
@@ -90,9 +104,9 @@ class RawChat(Chat):
             self.raw = self.raw[-4:] + data
             timeout_s = 0
 
-    def key(self, key: str) -> float:
-        """Seconds until the key's echo."""
-        wanted = key.encode()
+    def key(self, key: str, *answers: str) -> float:
+        """Seconds until the key's echo, or one of the answers to it, comes out."""
+        wanted = [answer.encode() for answer in answers or (key,)]
         self.raw = b""
         began = time.perf_counter()
         self.type(key)
@@ -102,7 +116,7 @@ class RawChat(Chat):
                 now = time.perf_counter()
                 self.drops += (self.raw[-4:] + data).count(b"drop ")
                 self.raw = self.raw[-4:] + data
-                if wanted in self.raw:
+                if any(answer in self.raw for answer in wanted):
                     return now - began
         return GIVEN_UP_S
 
@@ -134,8 +148,8 @@ def echo(cluster: Cluster, data: Path, seconds: float) -> None:
         chat.close()
 
 
-def _settle(chat: RawChat) -> None:
-    until = time.monotonic() + 2
+def _settle(chat: RawChat, seconds: float = 2.0) -> None:
+    until = time.monotonic() + seconds
     while time.monotonic() < until:
         chat.read(0.05)
 
@@ -157,6 +171,78 @@ def _type(chat: RawChat, seconds: float) -> tuple[list[float], int, float, float
     return delays, chat.drops - drops, took, chat.cpu_s() - cpu
 
 
+def _filled(cluster: Cluster, data: Path) -> None:
+    """Keep `KEPT` messages of a conversation with Bob on Alice's device, as they are kept when they come."""
+    chat = Chat(NAME, settings(cluster, data))
+    chat.until_bar(CONNECTED)
+    chat.leave()
+    chat.close()
+    with friend(cluster, NAME) as alice, friend(cluster, "bob") as bob:
+        conversation, sender = ids.direct(alice.user_id, bob.user_id), bob.user_id
+    account = Account(str(data), cluster.route, NAME)
+    account.claim()
+    store = open_store(account.device_folder, cluster.route, NAME, keep_messages=True)
+    source = random.Random(1)
+    time_ms = time.time_ns() // 1_000_000 - KEPT * 60_000
+    for first in range(1, KEPT + 1, 500):
+        keeps = [
+            Passed(conversation, Entry(seq, sender, "bob", "d", seq, time_ms + seq * 60_000, _words(source, seq)), 0)
+            for seq in range(first, first + 500)
+        ]
+        store.set_positions([], keeps)
+    store.close()
+    account.release()
+
+
+def _words(source: random.Random, seq: int) -> str:
+    """Something like a message: some words, one in a hundred with Chinese, one in 20,000 with the needle."""
+    words = [source.choice(WORDS) for _ in range(source.randint(3, 20))]
+    if seq % 100 == 0:
+        words.append("明天的会议改到下午")
+    if seq % 20_000 == 0:
+        words.append("needle")
+    return " ".join(words)
+
+
+def start(cluster: Cluster, data: Path, seconds: float) -> None:
+    _filled(cluster, data)
+    prompts, connections = [], []
+    for _ in range(STARTS):
+        began = time.perf_counter()
+        chat = Chat(NAME, settings(cluster, data))
+        chat.until(lambda screen: "lobby" in screen)
+        prompts.append(time.perf_counter() - began)
+        chat.until_bar(CONNECTED)
+        connections.append(time.perf_counter() - began)
+        chat.leave()
+        chat.close()
+    kept = f"start with {KEPT:,} messages kept"
+    print(f"{kept}: prompt {_spread(prompts)}, connected {_spread(connections)}", flush=True)
+
+
+def search(cluster: Cluster, data: Path, seconds: float) -> None:
+    if not data.exists():
+        _filled(cluster, data)
+    chat = RawChat(NAME, settings(cluster, data))
+    chat.until_bar(CONNECTED)
+    chat.searching = True
+    for sought in ("needle", "会议", "river", "river stone", "no such words"):
+        delays = []
+        for _ in range(SEARCHES):
+            chat.read(0.1)
+            chat.type(f":q {sought}")
+            _settle(chat, 0.3)
+            delays.append(chat.key("\r", "#", "nothing was found"))
+            _settle(chat, 0.2)
+        print(f"search for {sought!r} in {KEPT:,} messages: {_spread(delays)}", flush=True)
+    chat.kill()
+    chat.close()
+
+
+def _spread(found: list[float]) -> str:
+    return f"{1000 * statistics.median(found):.0f} ms ({1000 * min(found):.0f} to {1000 * max(found):.0f})"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.system.terminal.figures", description=__doc__)
     parser.add_argument("figures", nargs="*", choices=[*FIGURES, []], default=list(FIGURES))
@@ -173,7 +259,7 @@ def main() -> None:
             cluster.stop()
 
 
-FIGURES = {"echo": echo}
+FIGURES = {"echo": echo, "start": start, "search": search}
 
 if __name__ == "__main__":
     main()

@@ -79,7 +79,7 @@ class Scene:
     def quiet(self) -> None:
         """The lobby again, and nothing half done: the next test begins."""
         self.chat.type("\x03")
-        self.chat.enter("/to lobby")
+        self.goes_to("lobby")
         self.chat.until(lambda screen: PENDING not in screen)
 
 

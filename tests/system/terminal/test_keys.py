@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.real_servers import eventually
 from tests.system.cluster import Cluster
-from tests.system.terminal.chats import STORED, OpenChat, friend
+from tests.system.terminal.chats import CONNECTED, STORED, OpenChat, friend
 from tests.system.terminal.scene import Scene
 
 TAB, UP = "\t", "\x1b[A"
@@ -24,7 +25,10 @@ PASTE, END_OF_PASTE = "\x1b[200~", "\x1b[201~"
     ],
 )
 def test_completion(scene: Scene, typed: str, completed: str) -> None:
-    scene.chat.type(typed)
+    first, *rest = typed.split(TAB)
+    scene.chat.type(first)
+    scene.chat.until(lambda screen: CONNECTED not in screen.splitlines()[-1])  # what fits is shown there
+    scene.chat.type(TAB + TAB.join(rest))
     scene.chat.until(f"> {completed}")
     scene.chat.type(CTRL_C)
 
@@ -125,3 +129,30 @@ def test_the_next_unread_by_a_key(cluster: Cluster, open_chat: OpenChat) -> None
         chat.type(f"{ALT_N}I come\r")
         chat.until_stored("I come")
         assert next(iter(other.history("ursula", limit=1))).text == "I come"
+
+
+def test_lines_typed_in_an_earlier_run(open_chat: OpenChat) -> None:
+    chat = open_chat("pam")
+    chat.enter("typed in the first run")
+    chat.until_stored("typed in the first run")
+    chat.leave()
+    again = open_chat("pam")
+    again.type(UP)
+    again.until("> typed in the first run")
+
+
+def test_drafts_are_kept_over_a_kill(cluster: Cluster, open_chat: OpenChat, tmp_path: Path) -> None:
+    """They are written once a second."""
+    with friend(cluster, "ray"):
+        chat = open_chat("rhea")
+        chat.type("for the lobby")
+        chat.until("> for the lobby")
+        chat.enter(f"{CTRL_C}/to ray")
+        chat.until_bar("ray")
+        chat.type("for ray")
+        chat.until("> for ray")
+        eventually(lambda: any(b"for ray" in path.read_bytes() for path in tmp_path.rglob("*.db*")))
+        chat.kill()
+    again = open_chat("rhea")
+    again.enter("/to ray")
+    again.until("> for ray")

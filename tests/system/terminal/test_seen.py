@@ -80,7 +80,7 @@ def test_a_line_of_ten_thousand_characters(scene: Scene) -> None:
     assert all(row.startswith("      │ ") for row in rows[1:10])
     wide = "汉" * 5_000
     scene.chat.type(f"\x1b[200~{text}{wide}\x1b[201~\r")
-    scene.chat.until_read(lambda rows: STORED in rows.split(text)[-1])
+    scene.chat.until_read(lambda rows: f"汉  {STORED}" in rows.split(text)[-1])
     assert scene.found("lobby", text).text == text + wide
 
 
