@@ -13,6 +13,7 @@ from typing import Any
 
 import trio
 
+from cim.background import keep_behind
 from cim.data_folder import DataFolder, FolderError
 from cim.embedded_redis import EmbeddedRedis
 from cim.logs import spared_by_a_full_disk
@@ -245,6 +246,8 @@ async def _serve(settings: UpSettings, up: Up) -> None:
         nursery.start_soon(_keep_ready_file, settings, up, due)
         for child in up.children:
             nursery.start_soon(keep, child, say, due.set)
+        if up.redis is not None:
+            nursery.start_soon(keep_behind, up.redis)
 
 
 class _Due:

@@ -1,0 +1,70 @@
+"""A Redis that rewrites its file: who rewrites has a lower priority, who answers keeps its own."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+import trio
+
+from cim.background import NICENESS, keep_behind, put_behind
+from cim.data_folder import DataFolder
+from cim.embedded_redis import EmbeddedRedis
+from cim.supervisor import Child
+from tests.real_servers import eventually, eventually_async, free_port
+
+
+class Rewriting:
+    """A Redis whose rewrites take their time."""
+
+    def __init__(self, path: Path) -> None:
+        self._folder = DataFolder(path)
+        embedded = EmbeddedRedis(self._folder, free_port())
+        self.child = Child("redis", lambda: embedded.command, path / "log", embedded.environment)
+        self.child.start()
+        eventually(embedded.answers, 20)
+        assert self.child.pid is not None
+        self.pid = self.child.pid
+        with redis.Redis.from_url(embedded.url) as client:
+            client.mset({f"key-{n}": n for n in range(1_000)})
+            client.config_set("rdb-key-save-delay", 100_000)
+            client.bgrewriteaof()
+        (self.writer,) = eventually(self._children, 20)
+
+    def _children(self) -> list[int]:
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+
+    def close(self) -> None:
+        assert self.child._process is not None
+        self.child._process.terminate()
+        self.child._process.wait(20)
+        self._folder.close()
+
+
+@pytest.fixture
+def rewriting(tmp_path: Path) -> Iterator[Rewriting]:
+    made = Rewriting(tmp_path)
+    yield made
+    made.close()
+
+
+def niceness(pid: int) -> int:
+    return os.getpriority(os.PRIO_PROCESS, pid)
+
+
+async def test_who_rewrites_gives_way_and_who_answers_does_not(rewriting: Rewriting) -> None:
+    before = niceness(rewriting.pid)
+    assert niceness(rewriting.writer) == before
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(keep_behind, rewriting.child)
+        await eventually_async(lambda: niceness(rewriting.writer) == NICENESS)
+        nursery.cancel_scope.cancel()
+    assert niceness(rewriting.pid) == before
+
+
+def test_a_process_that_has_ended_has_nobody() -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait(20)
+    put_behind(ended.pid)
