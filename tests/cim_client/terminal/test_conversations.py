@@ -39,6 +39,9 @@ def test_what_comes_elsewhere_is_counted_until_one_goes_there() -> None:
     assert waiting(known) == [("ops", 2), ("bob", 1)]
     known.switch(OPS)
     assert waiting(known) == [("bob", 1)]
+    known.switch(ids.LOBBY)
+    known.arrived(OPS, 3, own=False)
+    assert waiting(known) == [("bob", 1), ("ops", 1)]
 
 
 def test_the_next_unread_one_is_that_which_waits_longest() -> None:

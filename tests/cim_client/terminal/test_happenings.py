@@ -64,6 +64,14 @@ def test_many_names_are_counted() -> None:
     assert text(Event("joined", user="bob", targets=names)).endswith(f"user{MAX_NAMES - 1} and 5 more")
 
 
+@pytest.mark.parametrize("state", ["added", "removed"])
+def test_a_reaction_is_harmless_and_short(state: str) -> None:
+    line = text(Event("reaction", state, user="bob", ref=17, text="\x1b[2J" + "x" * 500))
+    assert "␛[2Jx" in line
+    assert "\x1b" not in line
+    assert len(line) < 60
+
+
 def test_no_name_can_look_like_a_sentence_of_ours() -> None:
     assert text(Event("left", user="bob left\n* carol")) == "* bob␣left␊*␣carol left"
 
