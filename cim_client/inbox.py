@@ -389,6 +389,10 @@ class Inbox:
             for conversation in moved
         ]
 
+    def not_stored(self, moved: list[tuple[str, Position]]) -> None:
+        """These positions could not be stored: they still have to be."""
+        self._moved.update(conversation for conversation, _ in moved)
+
 
 def _first(item: Entry | Range) -> int:
     return item.first if isinstance(item, Range) else item.seq

@@ -21,11 +21,20 @@ class Keeping:
         self._passed: list[Keep] = []
         self._waiting: dict[tuple[str, int], list[Entry]] = {}
         self._count = 0
+        self._changed: dict[str, int] = {}
 
     def passed(self) -> list[Keep]:
         """What there is since the last call."""
         passed, self._passed = self._passed, []
         return passed
+
+    def not_stored(self, passed: list[Keep]) -> None:
+        """What was fetched could not be stored: it is still to be."""
+        self._passed[:0] = passed
+
+    def current(self, conversation: str, head: int) -> bool:
+        """Whether texts read when the log ended at `head` are as they are now: no change above it has passed."""
+        return head >= self._changed.get(conversation, 0)
 
     def text(self, conversation: str, entry: Entry) -> None:
         """A text was shown, or is one's own; and with it what has changed it meanwhile."""
@@ -35,6 +44,7 @@ class Keeping:
 
     def change(self, conversation: str, entry: Entry, waits: bool) -> None:
         """An entry changes a text. `waits`: that text is still to be kept."""
+        self._changed[conversation] = max(entry.seq, self._changed.get(conversation, 0))
         if not waits:
             self._passed.append(Passed(conversation, entry, entry.seq))
         elif self._count < MAX_WAITING or entry.kind == Kind.RECALLED:
@@ -47,8 +57,15 @@ class Keeping:
             self._fetch(conversation, text)
 
     def rewound(self, rewound: Rewound) -> None:
-        """The log was set back: nothing above is kept."""
+        """The log was set back: nothing above is kept, nor does it change anything."""
         self._passed.append(rewound)
+        self._changed.pop(rewound.conversation, None)
+        for place in [place for place in self._waiting if place[0] == rewound.conversation]:
+            changes = self._waiting.pop(place)
+            there = [change for change in changes if change.seq <= rewound.end]
+            self._count -= len(changes) - len(there)
+            if there:
+                self._waiting[place] = there
 
     def _fetch(self, conversation: str, text: Entry) -> list[Entry]:
         changes = self._waiting.pop((conversation, text.seq), [])

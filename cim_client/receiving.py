@@ -12,7 +12,7 @@ from cim_client.inbox import Inbox
 from cim_client.keeping import Keeping
 from cim_client.parts import Parts
 from cim_client.types import Event, Message, message_of
-from cim_client.views import OUT, Changed, Passed, Position
+from cim_client.views import OUT, Changed, Keep, Passed, Position
 from cim_common import ids
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
@@ -76,8 +76,9 @@ class Receiving:
     async def next_message(self) -> Message | None:
         await self._let_others_run()
         while not self._ended:
+            self._inbox.settle_taken()
+            self.note_moved()  # should that fail, the next one is still to be taken
             item = self._inbox.next_message()
-            self.note_moved()
             if item is not None:
                 if self._inbox.syncing:
                     self._parts.wake()
@@ -233,17 +234,32 @@ class Receiving:
     def note_moved(self) -> None:
         """Keep the positions that were shown, and with them what passed (I25)."""
         moved: list[tuple[str, Position]] = self._inbox.moved()
-        passed = () if self._keeping is None else self._keeping.passed()
+        passed = [] if self._keeping is None else self._keeping.passed()
         if moved or passed:
-            self._parts.store.set_positions(moved, passed)
+            self._store(moved, passed)
         if moved:
             if not self._moved:
                 self._cursors_due = trio.current_time() + CURSOR_EVERY_S
             self._moved.update((conversation, position.seq) for conversation, position in moved)
 
+    def _store(self, moved: list[tuple[str, Position]], passed: list[Keep]) -> None:
+        """A position must not be stored later without what could not be stored with it now."""
+        try:
+            self._parts.store.set_positions(moved, passed)
+        except BaseException:
+            self._inbox.not_stored(moved)
+            if self._keeping is not None:
+                self._keeping.not_stored(passed)
+            raise
+
     def read_back(self, page: Page) -> None:
-        """History was read: keep that too, if it is of the log we stand in and not of one that was set back (I22)."""
-        if self._keeping is not None and self._inbox.same_log(page.conversation, page.incarnation):
+        """History was read: keep that too, if it is of the log we stand in and not of one that was set back (I22).
+
+        Not a page that a change has overtaken: the change found nothing to change, and would be missing for good.
+        """
+        if self._keeping is None or not self._keeping.current(page.conversation, page.head):
+            return
+        if self._inbox.same_log(page.conversation, page.incarnation):
             read = [Passed(page.conversation, entry, page.head) for entry in page.entries if entry.kind == Kind.TEXT]
             self._parts.store.set_positions((), read)
 

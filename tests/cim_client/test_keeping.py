@@ -152,6 +152,19 @@ def test_what_changed_a_text_that_is_gone_does_not_change_the_one_in_its_place()
     assert device.kept[2].reactions == ()
 
 
+def test_what_changed_a_taken_text_goes_with_the_log_it_stood_in() -> None:
+    for end, last in ((1, "text 1"), (0, "another")):
+        device = Device()
+        device.push(entry(1))
+        device.take()
+        device.push(entry(2, Kind.RECALLED, ref=1))
+        device.page(Page("c", 8, end, end, False, (), rewound=True))
+        device.inbox.wishes()
+        device.page(Page("c", 8, 1, 1, True, (entry(1, words="another"),)))
+        assert [device.take(), device.take()] == ([1, 0] if not end else [0, 0])
+        assert (device.kept[1].text, device.kept[1].recalled) == (last, False)
+
+
 def test_changes_that_wait_are_bounded_and_taken_backs_are_not_lost() -> None:
     keeping = Keeping()
     for seq in range(2, MAX_WAITING + 500):

@@ -1,5 +1,6 @@
 """Receiving: pages that the server does not give now, and what is known of conversations."""
 
+import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 
 import pytest
@@ -19,7 +20,7 @@ from cim_client.views import Keep, Passed, Position
 from cim_common import ids
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
-from cim_common.wire.messages import Conversation, Conversations, Entry, Failed, Page, Sync
+from cim_common.wire.messages import Conversation, Conversations, Entry, Failed, Page, Push, Sync
 
 
 def nothing() -> None:
@@ -160,6 +161,54 @@ async def test_history_of_another_log_than_ours_is_not_kept() -> None:
     receiving.read_back(Page("unheard of", 7, 1, 9, False, texts(4, 5)))
     assert [message.seq for message in store.messages.messages("a", 10)] == [2, 1]
     assert store.messages.messages("unheard of", 10) == []
+
+
+async def test_history_that_a_change_has_overtaken_is_not_kept() -> None:
+    store = MemoryStore(keeps=True)
+    receiving, _ = made("a", "b", store=store)
+    receiving.frames(0.0, False)
+    for name in "ab":
+        receiving.page(Page(name, 7, 9, 9, True, ()))
+    receiving.pushed(Push("a", (Entry(10, 2, "bob", "d2", 10, 0, "", Kind.RECALLED, ref=2),)))
+    receiving.note_moved()
+    for name in "ab":
+        receiving.read_back(Page(name, 7, 1, 9, False, texts(1, 2)))
+    assert store.messages.messages("a", 10) == []
+    assert len(store.messages.messages("b", 10)) == 2
+    receiving.read_back(Page("a", 7, 1, 10, False, texts(1, 1)))
+    assert len(store.messages.messages("a", 10)) == 1
+
+
+async def test_a_write_that_fails_loses_neither_the_next_message_nor_what_it_should_have_kept() -> None:
+    class FailingOnce(MemoryStore):
+        fails = False
+
+        def set_positions(self, positions: Iterable[tuple[str, Position]], passed: Sequence[Keep] = ()) -> None:
+            if self.fails:
+                self.fails = False
+                raise sqlite3.OperationalError("database or disk is full")
+            super().set_positions(positions, passed)
+
+    store = FailingOnce(keeps=True)
+    receiving, _ = made("a", store=store)
+    receiving.frames(0.0, False)
+    receiving.page(Page("a", 7, 3, 3, True, texts(1, 3)))
+    receiving.note_moved()
+    assert await receiving.next_message() is not None
+    store.fails = True
+    with pytest.raises(sqlite3.OperationalError):
+        await receiving.next_message()
+    message = await receiving.next_message()
+    assert message is not None
+    assert message.seq == 2
+    assert store.position("a") == Position(1, 7)
+    assert [message.seq for message in store.messages.messages("a", 10)] == [1]
+    store.fails = True
+    with pytest.raises(sqlite3.OperationalError):
+        receiving.settle_shown()
+    receiving.settle_shown()
+    assert store.position("a") == Position(2, 7)
+    assert [message.seq for message in store.messages.messages("a", 10)] == [2, 1]
 
 
 async def test_while_pages_are_to_come_the_link_is_woken_as_messages_are_taken() -> None:
