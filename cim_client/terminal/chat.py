@@ -231,6 +231,10 @@ class Session:
     def name(self, conversation: str) -> str:
         return self._screen.conversations.title(conversation)
 
+    def renamed(self, conversation: str, name: str) -> None:
+        self._screen.conversations.named(conversation, name)
+        self._redraw_soon()
+
     async def settled(self) -> None:
         under_way = set(self._screen.outgoing.pending)
         while not under_way.isdisjoint(self._screen.outgoing.pending):

@@ -67,6 +67,9 @@ class Window(Protocol):
     def name(self, conversation: str) -> str:
         """What a conversation is called."""
 
+    def renamed(self, conversation: str, name: str) -> None:
+        """One has given a conversation another name; of those others give the window hears by itself."""
+
     async def settled(self) -> None:
         """Wait until it is known what became of the messages of one's own that are under way now."""
 

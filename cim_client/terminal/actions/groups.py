@@ -79,6 +79,7 @@ async def dissolve(context: Context, which: str) -> None:
 async def rename(context: Context, name: str) -> None:
     group = _group(context, "")
     await group.rename(name.strip(), await _topic(context, group))
+    context.window.renamed(group.id, group.name)
     await context.note(f"the group is called {shown_name(group.name)}")
 
 

@@ -45,6 +45,9 @@ class Window:
     def name(self, conversation: str) -> str:
         return {recorder.OPS: "ops", recorder.BOB: "bob"}.get(conversation, conversation)
 
+    def renamed(self, conversation: str, name: str) -> None:
+        self.done.append(f"{conversation} is {name}")
+
     async def settled(self) -> None:
         await trio.lowlevel.checkpoint()
         self.waited += 1

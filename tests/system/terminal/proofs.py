@@ -303,6 +303,7 @@ def _rename(scene: Scene) -> None:
     scene.group()
     name = scene.unique("renamed")
     scene.does(f"/group rename {name}", f"the group is called {name}")
+    scene.chat.until_bar(name)
     eventually(lambda: name in [found.title for found in scene.tess.conversations()])
 
 

@@ -36,7 +36,7 @@ def wrong_line(command: Command) -> str | None:
 )
 def test_bad_arguments_are_one_line(scene: Scene, command: Command) -> None:
     """It says the right form; nothing is sent, and the next line is taken as ever."""
-    head = next(iter(scene.tess.history("lobby", limit=1))).seq
+    head = scene.said("head")
     scene.does(wrong_line(command) or "", "usage: " + command.usage.split(" ")[0])
     printed = scene.does(":qai", "you are not talking").splitlines()
     assert len(printed) == 1

@@ -79,7 +79,7 @@ def test_several_lines_are_one_message(scene: Scene) -> None:
 
 def test_a_paste_is_never_sent_by_itself(scene: Scene) -> None:
     text = scene.unique("pasted")
-    head = next(iter(scene.tess.history("lobby", limit=1))).seq
+    head = scene.said("head")
     scene.chat.type(f"{PASTE}{text}\r\nrm -rf /\r\n:q!\r\n\x1b[2Jlast{END_OF_PASTE}")
     scene.chat.until("last")
     assert next(iter(scene.tess.history("lobby", limit=1))).seq == head
