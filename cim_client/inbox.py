@@ -227,6 +227,9 @@ class Inbox:
         """One has changed a message on this device, by that entry: it will not be pushed to us."""
         if self._keeping is not None:
             self._keep(self._keeping, conversation, entry)
+        view = self._views.get(conversation)
+        if view is not None and entry.kind == Kind.EDITED:
+            self._amend(view, entry)
 
     def same_log(self, conversation: str, incarnation: int) -> bool:
         """Whether that is the log we stand in."""
@@ -334,7 +337,7 @@ class Inbox:
     def _amend(self, view: View, edit: Entry) -> None:
         if view.buffered and edit.ref > view.shown:
             for index, (conversation, entry) in enumerate(self._buffer):
-                if conversation == view.id and entry.seq == edit.ref:
+                if conversation == view.id and entry.seq == edit.ref and entry.edited < edit.seq:
                     self._buffer[index] = (conversation, entry._replace(text=edit.text, edited=edit.seq))
                     return
 

@@ -127,6 +127,20 @@ def test_what_one_changes_on_this_device_is_kept_though_it_is_not_pushed() -> No
     assert device.kept[1].text == "better"
 
 
+def test_a_text_of_ones_own_that_one_edits_here_before_it_is_shown_is_shown_and_kept_as_edited() -> None:
+    device = Device()
+    device.push(entry(1), entry(2, sender=ME, device="another of one's own"))
+    device.inbox.changed("c", entry(4, Kind.EDITED, ME, "d", ref=2, words="as edited last"))
+    device.inbox.acknowledged("c", 4)
+    device.push(entry(3, Kind.EDITED, ME, "another of one's own", ref=2, words="as edited before"))
+    assert device.take() == 1
+    shown = device.inbox.next_message()
+    assert shown is not None
+    assert (shown[1].text, shown[1].edited) == ("as edited last", 4)
+    device.take()
+    assert (device.kept[2].text, device.kept[2].edited) == ("as edited last", 4)
+
+
 def test_a_log_that_went_back_takes_along_what_was_kept() -> None:
     device = Device()
     device.push(*(entry(seq) for seq in range(1, 6)))
