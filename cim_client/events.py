@@ -94,6 +94,7 @@ def _of_entry(conversation: str, entry: Entry) -> Event | None:
     return Event(
         kind, state, conversation=conversation, seq=entry.seq, text=entry.text, user=entry.sender_name,
         targets=tuple(target.name for target in entry.targets), ref=entry.ref, role=entry.role,
+        topic=entry.topic,
     )  # fmt: skip
 
 

@@ -87,6 +87,7 @@ class Event(NamedTuple):
     targets: tuple[str, ...] = ()
     ref: int = 0
     role: str = ""
+    topic: str = ""
 
 
 class Gap(NamedTuple):

@@ -87,6 +87,7 @@ class Session:
         self._settled = trio.Event()
         self._drawn_anew = trio.Event()
         self._leaving = False
+        self._unsent = False
         self._first = to
         self._greeted = False
         self._marks = ReadMarks(me)
@@ -95,7 +96,7 @@ class Session:
 
     async def run(self) -> None:
         self._screen.connection = Connection(self._me.state, self._me.server)
-        self._screen.outgoing.found(self._me.waiting(), time.time())
+        self._screen.outgoing.found(self._me.waiting(), time.time(), lambda group: self._me.group(group).name)
         self._draw()
         self._take_up_draft()
         if connected := self._me.state == "connected":
@@ -128,6 +129,7 @@ class Session:
                 return
         async for line in self._console.lines():
             await dispatch.line(line)
+            self._unsent = dispatch.unsent
             self._assist.keep_draft()
             self._redraw_soon()
             if self._leaving:
@@ -228,8 +230,8 @@ class Session:
     def history(self, messages: Sequence[Message]) -> list[Line]:
         return self._screen.recap(messages[0].conversation, messages) if messages else []
 
-    def name(self, conversation: str) -> str:
-        return self._screen.conversations.title(conversation)
+    def label(self, conversation: str) -> str:
+        return self._screen.conversations.label(conversation)
 
     def renamed(self, conversation: str, name: str) -> None:
         self._screen.conversations.named(conversation, name)
@@ -348,6 +350,8 @@ class Session:
                 await self._settled.wait()
         self._print(self._screen.all_held())
         self.failure = self.failure or self._screen.farewell()
+        if not self._interactive and (self._unsent or not self._screen.outgoing.all_stored):
+            self.failure = self.failure or "not all of it was sent"
 
     async def _note(self, text: str, style: str = "note") -> None:
         await self.show([note(text, style)])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import trio
 
-from cim_client import LOBBY, Client, Group, Message, Refused, direct, direct_users
+from cim_client import LOBBY, Client, Group, Message, Refused, direct, direct_users, is_group
 from cim_client.terminal.answers import Answers
 from cim_client.terminal.lines import Line, note
 from cim_client.terminal.settings import Settings
@@ -32,6 +32,11 @@ class Address(NamedTuple):
 
     to: str
     name: str
+
+    @property
+    def label(self) -> str:
+        """No name of a user begins with `#`, so a group cannot pass for one."""
+        return f"#{self.name}" if is_group(self.to) else self.name
 
     @property
     def is_lobby(self) -> bool:
@@ -64,8 +69,8 @@ class Window(Protocol):
     def history(self, messages: Sequence[Message]) -> list[Line]:
         """Messages of one conversation, oldest first, as they are printed; what is printed will not come again."""
 
-    def name(self, conversation: str) -> str:
-        """What a conversation is called."""
+    def label(self, conversation: str) -> str:
+        """What a conversation is called, a group with its `#`."""
 
     def renamed(self, conversation: str, name: str) -> None:
         """One has given a conversation another name; of those others give the window hears by itself."""

@@ -40,7 +40,7 @@ class Unread(NamedTuple):
     """What came in a conversation while one was elsewhere."""
 
     conversation: str
-    title: str
+    label: str
     messages: int
 
 
@@ -158,7 +158,7 @@ class Conversations:
     def unread(self) -> list[Unread]:
         """What is unread elsewhere, the conversation first that waits longest; muted ones do not count."""
         waiting = [self._chats[conversation] for conversation in self._unread]
-        return [Unread(chat.id, chat.title, chat.unread) for chat in waiting if not chat.muted]
+        return [Unread(chat.id, self.label(chat.id), chat.unread) for chat in waiting if not chat.muted]
 
     def next_unread(self) -> str | None:
         return next((unread.conversation for unread in self.unread()), None)

@@ -28,12 +28,15 @@ class Dispatch:
         self._interactive = interactive
         self._waiting = 0
         self._lost = ""
+        self.unsent = False
+        """Whether a line that was to be sent was not even tried."""
 
     async def line(self, line: str) -> None:
         """Do what a typed line means, or have it done."""
         try:
             call = commands.parse(line)
         except Wrong as wrong:
+            self.unsent = True
             await self._complain(wrong.hint)
             return
         if call is None:
@@ -49,6 +52,7 @@ class Dispatch:
     async def _in_turn(self, call: Call) -> None:
         command = call.command
         if self._lost and (command.sends or command is commands.TEXT) and command is not commands.PRIVATE:
+            self.unsent = True
             await self._complain(f"not done: {self._lost}")
             return
         done = await self._run(call, self._context)
@@ -78,6 +82,8 @@ class Dispatch:
             await self._complain(f"no answer to {call.command.names[0]} within {call.command.patience_s:.0f} s")
         else:
             return True
+        sends = call.command.sends or call.command is commands.TEXT or call.command.run is messages.to
+        self.unsent = self.unsent or sends
         return False
 
     async def _complain(self, text: str) -> None:

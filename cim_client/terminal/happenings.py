@@ -74,7 +74,8 @@ def _words(event: Event, me: str) -> Words:
 def _changed(event: Event, who: str | Foreign, me: str) -> Words:
     match event.state:
         case "renamed":
-            return [who, " named the group ", title(event.text)]
+            topic: Words = ["; its topic: ", Foreign(cut(one_line(event.topic), MAX_TEXT_CELLS))] if event.topic else []
+            return [who, " named the group ", title(event.text), *topic]
         case "dissolved":
             return [who, " ended the group: nobody writes here any more"]
         case "role":

@@ -26,7 +26,7 @@ MIN_WIDTH = 32
 
 _BAR = ("mark", "      │ ")
 _QUOTE = "      ↳ "
-_COLON = ("mark", ": ")
+COLON = ("mark", ": ")
 FOREIGN = "foreign"
 """The style of what others wrote in lines of our own."""
 
@@ -67,7 +67,7 @@ def message(
         texts[MAX_SHOWN_LINES - 1 :] = [f"… ({len(texts) - MAX_SHOWN_LINES + 1} more lines)"]
     behind = [(style, "  " + mark) for style, mark in end]
     rows: list[Line] = []
-    start = [*_head(head, width), _COLON]
+    start = [*heading(head, width), COLON]
     for line in texts[:-1]:
         rows += _folded([*start, *_highlighted(line, mention)], width, len(start))
         start = [_BAR]
@@ -83,16 +83,16 @@ def quote(sender: str, number: int, words: str, width: int | None) -> Line:
     line.append(("quote", f"#{number}"))
     if words:
         room -= sum(cells(part) for _, part in line[1:])
-        line += [_COLON, (FOREIGN, cut(one_line(words), room - 2))]
+        line += [COLON, (FOREIGN, cut(one_line(words), room - 2))]
     return line if width is None else _isolated(line)
 
 
 def own_pending(head: Head, text: str, width: int) -> Line:
     """One row for a message that is on its way, cut to the width of the terminal."""
     mark = "  · pending"
-    start = _head(head, width)
+    start = heading(head, width)
     room = width - sum(cells(part) for _, part in start) - 2 - len(mark) - 1
-    return [*start, _COLON, ("", isolated(cut(one_line(text), max(room, 8)))), ("mark.pending", mark)]
+    return [*start, COLON, ("", isolated(cut(one_line(text), max(room, 8)))), ("mark.pending", mark)]
 
 
 def note(text: str, style: str = "note") -> Line:
@@ -146,7 +146,8 @@ def fitting(lines: list[Line], width: int | None) -> list[Line]:
     return [row for line in lines for row in _folded(line, width, 1)]
 
 
-def _head(head: Head, width: int | None) -> Line:
+def heading(head: Head, width: int | None) -> Line:
+    """What stands before a text, as far as the colon."""
     line: Line = [("time", head.time + " ")] if head.time else []
     if head.number:
         line.append(("number", f"#{head.number} "))

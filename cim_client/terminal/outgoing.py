@@ -5,10 +5,10 @@ are kept, so that they can be sent again; one whose outcome is unknown may have 
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from cim_client import Waiting, direct_users
+from cim_client import Waiting, direct_users, is_group
 
 MAX_PENDING = 256
 """Own messages under way; more are not taken from the user until some are settled."""
@@ -47,7 +47,13 @@ class Outgoing:
         self._keys: dict[str, int] = {}
         self._early: OrderedDict[str, Settlement] = OrderedDict()
         self._failed: deque[Pending] = deque(maxlen=MAX_FAILED)
+        self._in_doubt = False
         self._last_key = 0
+
+    @property
+    def all_stored(self) -> bool:
+        """Whether nothing is under way, in doubt, or refused and not sent again."""
+        return not (self.pending or self._failed or self._in_doubt)
 
     def sending(self, message: Pending) -> int:
         """It was typed. The answer names it until it has an id."""
@@ -55,11 +61,12 @@ class Outgoing:
         self.pending[self._last_key] = message
         return self._last_key
 
-    def found(self, waiting: Iterable[Waiting], now: float) -> None:
-        """What an earlier run has posted and is still on its way."""
+    def found(self, waiting: Iterable[Waiting], now: float, group_name: Callable[[str], str]) -> None:
+        """What an earlier run has posted and is still on its way; `group_name` says what a group is called."""
         for posted in waiting:
             if len(self.pending) < MAX_PENDING:
                 name = posted.to if direct_users(posted.to) is None else "(private)"
+                name = group_name(posted.to) if is_group(posted.to) else name
                 key = self.sending(Pending(posted.to, name, posted.text, posted.reply_to, now))
                 self._keys[posted.client_msg_id] = key
 
@@ -84,6 +91,7 @@ class Outgoing:
         message = self.pending.pop(key)
         if settlement.reason and not settlement.unknown:
             self._failed.append(message)
+        self._in_doubt = self._in_doubt or settlement.unknown
         return message
 
     def take_failed(self) -> list[Pending]:

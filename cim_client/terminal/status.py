@@ -65,7 +65,7 @@ def _parts(status: Status) -> list[_Part]:
 
 
 def _elsewhere(unread: Sequence[Unread]) -> str:
-    named = [f"{_short(one.title)} {one.messages}" for one in unread[:MAX_UNREAD_NAMED]]
+    named = [f"{_short(one.label)} {one.messages}" for one in unread[:MAX_UNREAD_NAMED]]
     if len(unread) > MAX_UNREAD_NAMED:
         named.append(f"{len(unread) - MAX_UNREAD_NAMED} more")
     return ", ".join(named)

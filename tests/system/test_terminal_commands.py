@@ -263,7 +263,7 @@ def test_in_a_pipe(cluster: Cluster) -> None:
         input="\n".join(lines) + "\n", env=os.environ | {"CIM_PASSWORD": PASSWORD}, capture_output=True, text=True,
         timeout=60 * SLOWNESS, check=False, start_new_session=True,
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (1, "cim chat: not all of it was sent\n")
     for wanted in (
         " is edited", "online: ", "There is no user of that name.", "not done: you did not get to no-such-person",
         "unknown command :nope", "group pipes is made",

@@ -49,7 +49,7 @@ def _as_text(context: Context) -> Write:
 
     def write(message: Message) -> str:
         at = message.time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        where = shown_name(context.window.name(message.conversation))
+        where = shown_name(context.window.label(message.conversation))
         first, *rest = text_lines("(recalled)" if message.recalled else message.text)
         head = f"{at} {where} #{message.seq} {'~' if message.unverified else ''}{shown_name(message.sender)}: {first}"
         return "\n".join([head, *(f"    │ {row}" for row in rest)]) + "\n"

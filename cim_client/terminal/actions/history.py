@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from cim_client import CimError, Local, Message
+from cim_client import CimError, Local, Message, direct_users
+from cim_client.terminal import colours
 from cim_client.terminal.cells import cells, cut
 from cim_client.terminal.context import Context
-from cim_client.terminal.lines import Line, date_and_clock, note
-from cim_client.terminal.sanitize import one_line, shown_name
+from cim_client.terminal.lines import COLON, Head, Line, date_and_clock, heading, note
+from cim_client.terminal.sanitize import one_line
 from cim_client.terminal.syntax import Wrong
 
 PAGE = 10
@@ -130,7 +131,7 @@ async def search(context: Context, sought: str, flags: frozenset[str]) -> None:
 
 async def _show(context: Context, search: Search, hits: Sequence[Hit], more: bool, nothing: str) -> None:
     width = context.window.width
-    lines = [hit_line(hit, context.window.name(hit.message.conversation), width) for hit in hits]
+    lines = [hit_line(hit, _head(context, hit.message), width) for hit in hits]
     if more:
         lines.append(note(f":q shows more of what was found {search.where}"))
     elif hits:
@@ -152,19 +153,25 @@ async def _in_the_cluster(context: Context, sought: str, here: str | None) -> Fe
     return Fetched(sought, hits)
 
 
-def hit_line(hit: Hit, where: str, width: int | None) -> Line:
-    """One row: number, time, where and who, and the text around what was found."""
-    message = hit.message
-    time = date_and_clock(message.time_ms / 1000, datetime.now().timestamp())
-    head: Line = [
-        ("mark", f"#{message.seq} "),
-        ("time", f"{time} "),
-        ("private", f"{shown_name(where)} "),
-        ("name", ("~" if message.unverified else "") + shown_name(message.sender)),
-        ("", ": "),
-    ]
-    room = None if width is None else max(width - sum(cells(part) for _, part in head) - 1, 20)
-    return [*head, *_around(message.text, hit.spans, room)]
+def _head(context: Context, message: Message) -> Head:
+    """As it was printed; that it went to the current conversation is said as well."""
+    own = message.sender_id == context.me.user_id
+    private = direct_users(message.conversation) is not None
+    return Head(
+        date_and_clock(message.time_ms / 1000, datetime.now().timestamp()),
+        None if own else message.sender,
+        "me" if private and not own else context.window.label(message.conversation),
+        message.seq,
+        colours.sender(message.sender),
+        message.unverified,
+    )
+
+
+def hit_line(hit: Hit, head: Head, width: int | None) -> Line:
+    """One row: the head of the message, and its text around what was found."""
+    start = [*heading(head, width), COLON]
+    room = None if width is None else max(width - sum(cells(part) for _, part in start) - 1, 20)
+    return [*start, *_around(hit.message.text, hit.spans, room)]
 
 
 def _around(text: str, spans: Sequence[Span], room: int | None) -> Line:

@@ -28,7 +28,7 @@ async def _schedule(context: Context, to: str, text: str, when: When) -> None:
     waiting = await context.me.schedule(address.to, emoji.replaced(text), in_s=when.in_s, at=when.at)
     others = await context.me.scheduled()
     await context.note(
-        f"goes to {shown_name(address.name)} at {_time(waiting.at)}, also when you are not here; "
+        f"goes to {shown_name(address.label)} at {_time(waiting.at)}, also when you are not here; "
         f"/scheduled cancel {_short(waiting, others)} takes it back"
     )
 
@@ -36,7 +36,7 @@ async def _schedule(context: Context, to: str, text: str, when: When) -> None:
 async def scheduled(context: Context) -> None:
     waiting = await context.me.scheduled()
     rows = [
-        f"{_short(one, waiting)}  {_time(one.at)}  to {shown_name(context.window.name(one.conversation))}: "
+        f"{_short(one, waiting)}  {_time(one.at)}  to {shown_name(context.window.label(one.conversation))}: "
         f"{one_line(one.text)}"
         for one in waiting
     ]

@@ -26,7 +26,7 @@ def listed(conversation: str, title: str, unread: int = 0, head: int = 0, muted:
 
 
 def waiting(known: Conversations) -> list[tuple[str, int]]:
-    return [(unread.title, unread.messages) for unread in known.unread()]
+    return [(unread.label, unread.messages) for unread in known.unread()]
 
 
 def test_what_comes_elsewhere_is_counted_until_one_goes_there() -> None:
@@ -36,12 +36,12 @@ def test_what_comes_elsewhere_is_counted_until_one_goes_there() -> None:
     known.arrived(DIRECT, 1, own=False)
     known.arrived(ids.LOBBY, 9, own=False)
     known.arrived(DIRECT, 2, own=True)
-    assert waiting(known) == [("ops", 2), ("bob", 1)]
+    assert waiting(known) == [("#ops", 2), ("bob", 1)]
     known.switch(OPS)
     assert waiting(known) == [("bob", 1)]
     known.switch(ids.LOBBY)
     known.arrived(OPS, 3, own=False)
-    assert waiting(known) == [("bob", 1), ("ops", 1)]
+    assert waiting(known) == [("bob", 1), ("#ops", 1)]
 
 
 def test_the_next_unread_one_is_that_which_waits_longest() -> None:
@@ -78,12 +78,12 @@ def test_the_list_tells_what_was_left_unread_once() -> None:
     known = some()
     known.arrived(OPS, 9, own=False)
     known.listed(listed(OPS, "ops", unread=3, head=10))
-    assert waiting(known) == [("ops", 3)]
+    assert waiting(known) == [("#ops", 3)]
     known.arrived(OPS, 10, own=False)
-    assert waiting(known) == [("ops", 3)], "it is counted already"
+    assert waiting(known) == [("#ops", 3)], "it is counted already"
     known.arrived(OPS, 11, own=False)
     known.listed(listed(OPS, "ops", unread=4, head=11))
-    assert waiting(known) == [("ops", 4)]
+    assert waiting(known) == [("#ops", 4)]
     assert known.switch(OPS) == 7
 
 
@@ -166,5 +166,5 @@ def test_many_conversations_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     for _ in range(5):
         known.named(ids.new_group(), "more")
     assert len(known) == 3
-    assert waiting(known) == [("ops", 1)]
+    assert waiting(known) == [("#ops", 1)]
     assert known.title(ids.LOBBY) == "lobby"

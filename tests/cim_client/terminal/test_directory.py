@@ -47,7 +47,7 @@ def directory() -> tuple[Any, Conversations, Directory]:
 async def test_titles_and_what_is_unread() -> None:
     _, known, listed = directory()
     await listed.read()
-    assert [(unread.title, unread.messages) for unread in known.unread()] == [("ops", 2)]
+    assert [(unread.label, unread.messages) for unread in known.unread()] == [("#ops", 2)]
 
 
 async def test_it_is_read_after_changes_not_more_often_than_is_of_use(autojump_clock: trio.testing.MockClock) -> None:

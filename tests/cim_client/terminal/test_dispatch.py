@@ -71,6 +71,17 @@ async def test_in_a_pipe_text_for_somebody_unreachable_goes_to_nobody(
     assert "* not done: you did not get to nobody" in commands.printed()
 
 
+@pytest.mark.parametrize("line", ["#ops;;hello", "/bogus hello", "/reply x hello", "/to #ops hello"])
+async def test_that_a_text_was_not_sent_is_known_at_the_end(
+    commands: Commands, dispatching: Dispatching, line: str
+) -> None:
+    async with dispatching(False) as dispatch:
+        await dispatch.line("hello")
+        assert not dispatch.unsent
+        await dispatch.line(line)
+        assert dispatch.unsent
+
+
 async def test_at_a_prompt_one_stays_where_one_was(commands: Commands, dispatching: Dispatching) -> None:
     async with dispatching(True) as dispatch:
         await dispatch.line("/to nobody")

@@ -32,6 +32,10 @@ def text(event: Event) -> str:
         (Event("kicked", user="bob", targets=("alice",)), "* bob took out you"),
         (Event("kicked", "banned", user="bob", targets=("carol",)), "* bob banned carol"),
         (Event("conversation", "renamed", user="bob", text="the team"), "* bob named the group the␣team"),
+        (
+            Event("conversation", "renamed", user="bob", text="ops", topic="what\nis up"),
+            "* bob named the group ops; its topic: what␊is up",
+        ),
         (Event("conversation", "dissolved", user="bob"), "* bob ended the group: nobody writes here any more"),
         (Event("conversation", "role", user="bob", targets=("carol",), role="admin"), "* bob made carol admin"),
         (Event("conversation", "pinned", user="bob", ref=17), "* bob pinned #17"),

@@ -52,9 +52,26 @@ def test_settlements_of_an_earlier_run_are_bounded() -> None:
 def test_what_an_earlier_run_has_posted_is_under_way() -> None:
     outgoing = Outgoing()
     direct = ids.direct(2**32, 2**33)
-    outgoing.found([Waiting("1:d:7", "bob", "hi", 3), Waiting("1:d:8", direct, "hi")], 5.0)
-    assert [(message.name, message.reply_to) for message in outgoing.pending.values()] == [("bob", 3), ("(private)", 0)]
+    outgoing.found([Waiting("1:d:7", "bob", "hi", 3), Waiting("1:d:8", direct, "hi")], 5.0, str.upper)
+    group = ids.new_group()
+    outgoing.found([Waiting("1:d:9", group, "hi")], 5.0, {group: "ops"}.__getitem__)
+    names = [(message.name, message.reply_to) for message in outgoing.pending.values()]
+    assert names == [("bob", 3), ("(private)", 0), ("ops", 0)]
     assert outgoing.settled("1:d:7", Settlement()) is not None
+
+
+def test_whether_all_is_stored() -> None:
+    outgoing = Outgoing()
+    assert outgoing.all_stored
+    key = outgoing.sending(pending("one"))
+    assert not outgoing.all_stored
+    outgoing.take(key, Settlement("refused"))
+    assert not outgoing.all_stored
+    (again,) = outgoing.take_failed()
+    outgoing.take(outgoing.sending(again), Settlement())
+    assert outgoing.all_stored
+    outgoing.take(outgoing.sending(pending("two")), Settlement("no answer", unknown=True))
+    assert not outgoing.all_stored
 
 
 def test_farewell_tells_kept_from_lost() -> None:

@@ -242,8 +242,8 @@ def test_where_what_is_new_begins() -> None:
     window.screen.switch(OPS, [])
     window.screen.switch(ids.LOBBY, [])
     window.said(2, conversation=OPS)
-    assert "#ops" not in window.screen.toolbar()
-    assert "ops 1" in window.screen.toolbar()
+    assert " · lobby · " in window.screen.toolbar()
+    assert "#ops 1" in window.screen.toolbar()
     last = [window.message(1, conversation=OPS), window.message(2, conversation=OPS)]
     assert texts(window.screen.switch(OPS, last)) == [
         "--- #ops ---",
@@ -251,7 +251,7 @@ def test_where_what_is_new_begins() -> None:
         "--- new since you left ---",
         "12:00 #2 bob: hi",
     ]
-    assert "ops 1" not in window.screen.toolbar()
+    assert "#ops 1" not in window.screen.toolbar()
 
 
 def test_a_recap_shows_messages_as_they_are_now() -> None:

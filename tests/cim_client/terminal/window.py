@@ -42,8 +42,8 @@ class Window:
     def history(self, messages: Sequence[Message]) -> list[Line]:
         return [[("", f"{message.seq} {message.sender}: {message.text}")] for message in messages]
 
-    def name(self, conversation: str) -> str:
-        return {recorder.OPS: "ops", recorder.BOB: "bob"}.get(conversation, conversation)
+    def label(self, conversation: str) -> str:
+        return {recorder.OPS: "#ops", recorder.BOB: "bob"}.get(conversation, conversation)
 
     def renamed(self, conversation: str, name: str) -> None:
         self.done.append(f"{conversation} is {name}")

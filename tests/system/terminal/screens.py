@@ -80,7 +80,7 @@ def _talking(cluster: Cluster, chat: Chat, bob: blocking.Client, carol: blocking
     bob.send("alice", "psst: it is her birthday")
     chat.until_printed("psst")
     chat.enter(":q 会议")
-    chat.until_printed("lobby carol")
+    chat.until_printed("carol → lobby")
     chat.type("/rea")
     screen = chat.until(lambda screen: "/react" in screen.splitlines()[-1] and "> /rea" in screen)
     return _since("#3 carol", screen)

@@ -29,7 +29,7 @@ async def test_text_that_is_harmless(commands: Commands, tmp_path: Path) -> None
     file = tmp_path / "my chat.txt"
     await commands.run(f'/export "{file}"')
     first, second = file.read_text().splitlines()
-    assert first.endswith(" ops #1 bob: one")
+    assert first.endswith(" #ops #1 bob: one")
     assert second == "    │ 10:00 carol: forged␛[2J"
     assert (await commands.run(f'/export "{file}" json overwrite'))[0].startswith("* 1 messages")
     assert json.loads(file.read_text())["text"].startswith("one\n")

@@ -6,7 +6,7 @@ import pytest
 
 from cim_client.terminal.actions.history import PAGE, Hit, hit_line
 from cim_client.terminal.cells import cells
-from cim_client.terminal.lines import plain
+from cim_client.terminal.lines import Head, plain
 from cim_client.terminal.syntax import Wrong
 from cim_client.types import Gap
 from cim_common.wire.codes import Code
@@ -48,7 +48,7 @@ async def test_searching_what_is_kept_here(commands: Commands) -> None:
     commands.me.local.kept = [message(f"明天 {seq}", seq, minute=seq) for seq in range(1, 13)]
     commands.me.local.kept.append(message("明天", 1, OPS, "carol", minute=20))
     first = await commands.run(":q 明天")
-    assert [row.split(" ", 3)[3] for row in first[:2]] == ["ops carol: 明天", "lobby bob: 明天 12"]
+    assert [row.split(" ", 3)[3] for row in first[:2]] == ["carol → #ops: 明天", "bob → lobby: 明天 12"]
     assert first[PAGE:] == ["* :q shows more of what was found on this device; :q --server looks through the cluster"]
     second = await commands.run(":q")
     assert [row.rpartition(" ")[2] for row in second[:3]] == ["3", "2", "1"]
@@ -67,14 +67,20 @@ async def test_what_is_not_kept_here_is_looked_for_in_the_cluster(commands: Comm
         message("Disk FULL", 3, BOB, minute=4),
     ]
     rows = await commands.run(":q 明天")
-    assert [row.split(" ", 3)[3] for row in rows[:2]] == ["ops carol: 明天", "lobby bob: 我们明天见面"]
+    assert [row.split(" ", 3)[3] for row in rows[:2]] == ["carol → #ops: 明天", "bob → lobby: 我们明天见面"]
     assert rows[2:] == ["* that is all in the cluster"]
     row, _ = await commands.run("/search --server disk full")
-    assert row.startswith("#3 ")
-    assert row.endswith(" bob bob: Disk FULL")
+    assert row.endswith(" #3 bob → me: Disk FULL")
     assert await commands.run("/search --server --here disk full") == ["* nothing was found with disk full"]
     commands.me.state = "reconnecting"
     assert await commands.run(":q 明天") == ["* nothing was found with 明天"]
+
+
+async def test_a_hit_reads_as_the_message_was_printed(commands: Commands) -> None:
+    own = message("tea", 2, BOB, "alice", minute=2)._replace(sender_id=commands.me.user_id)
+    commands.me.local.kept = [message("tea", 1, BOB, minute=1), own]
+    rows = await commands.run(":q tea")
+    assert [row.split(" ", 2)[2] for row in rows[:2]] == ["#2 me → bob: tea", "#1 bob → me: tea"]
 
 
 async def test_page_by_page(commands: Commands) -> None:
@@ -84,7 +90,7 @@ async def test_page_by_page(commands: Commands) -> None:
     commands.me.written = [message(f"hit {seq}", seq, minute=seq) for seq in range(1, 24)]
     pages = [await commands.run(line) for line in (":q hit", ":q", "/search --more", ":q")]
     assert [len(page) for page in pages] == [PAGE + 1, PAGE + 1, 4, 1]
-    assert pages[0][0].startswith("#23 ")
+    assert " #23 bob → lobby: " in pages[0][0]
     assert pages[1][-1] == "* :q shows more of what was found in the cluster"
     assert pages[3] == ["* nothing more was found"]
 
@@ -93,7 +99,7 @@ async def test_page_by_page(commands: Commands) -> None:
 @pytest.mark.parametrize("text", ["needle", "x" * 500 + "needle" + "y" * 500, "张" * 90 + " needle\x1b[2J\n needle"])
 def test_the_hit_is_to_be_seen_in_one_row(width: int | None, text: str) -> None:
     start = text.index("needle")
-    line = hit_line(Hit(message(text, 17), ((start, start + 6),)), "ops", width)
+    line = hit_line(Hit(message(text, 17), ((start, start + 6),)), Head("10:02", "bob", "#ops", 17), width)
     assert ("match", "needle") in line
     row = plain(line)
     assert "\n" not in row

@@ -4,8 +4,9 @@ from datetime import datetime
 
 import pytest
 
+from cim_client.terminal.context import Address
 from cim_client.terminal.syntax import Wrong
-from tests.cim_client.terminal.recorder import BOB
+from tests.cim_client.terminal.recorder import BOB, OPS
 from tests.cim_client.terminal.window import Commands
 
 
@@ -30,6 +31,13 @@ async def test_it_goes_where_one_is(commands: Commands) -> None:
     await commands.run("/to bob")
     await commands.run(":delay hello 5")
     assert commands.me.calls == [("schedule", BOB, "hello", 5.0)]
+
+
+async def test_a_group_cannot_pass_for_a_user(commands: Commands) -> None:
+    commands.me.groups["bob"] = OPS
+    commands.window.current = Address(OPS, "bob")
+    (row,) = await commands.run(":delay hello 5")
+    assert "goes to #bob at " in row
 
 
 async def test_what_waits(commands: Commands) -> None:
