@@ -4,20 +4,28 @@ import contextlib
 import signal
 import termios
 from collections.abc import Callable, Iterator
+from typing import Any
+
+Settings = list[Any]
+"""Of a terminal, as termios has them."""
 
 
 @contextlib.contextmanager
-def settings_kept() -> Iterator[None]:
-    """Whatever happens, the terminal's settings are afterwards what they were.
+def settings_kept() -> Iterator[Settings]:
+    """Whatever happens, the terminal's settings are afterwards what they were; they are what one gets.
 
     At once, for a terminal that takes nothing any more would let us wait for ever (TCSADRAIN).
     """
     before = termios.tcgetattr(0)
     try:
-        yield
+        yield before
     finally:
-        with contextlib.suppress(termios.error):  # the terminal may be gone
-            termios.tcsetattr(0, termios.TCSANOW, before)
+        set_to(before)
+
+
+def set_to(settings: Settings) -> None:
+    with contextlib.suppress(termios.error):  # the terminal may be gone
+        termios.tcsetattr(0, termios.TCSANOW, settings)
 
 
 def throw_away() -> None:

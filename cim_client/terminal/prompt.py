@@ -37,7 +37,7 @@ from cim_client.terminal.entry import MAX_REMEMBERED, Entry
 from cim_client.terminal.external import Editor
 from cim_client.terminal.keyboard import Keyboard
 from cim_client.terminal.lines import Line, note
-from cim_client.terminal.modes import resizes_told, settings_kept, throw_away
+from cim_client.terminal.modes import Settings, resizes_told, set_to, settings_kept, throw_away
 from cim_client.terminal.picker import Picker
 from cim_client.terminal.printing import Around, Printer, Stray, Surface, size
 
@@ -60,8 +60,9 @@ class _Typed(NamedTuple):
 class PromptConsole:
     """A `Console` on the controlling terminal. Made and closed by `open_prompt`."""
 
-    def __init__(self, token: trio.lowlevel.TrioToken, typed: TypedLines) -> None:
+    def __init__(self, token: trio.lowlevel.TrioToken, typed: TypedLines, before: Settings) -> None:
         self._token = token
+        self._before = before
         self._typed_in, self._typed_out = trio.open_memory_channel[_Typed](MAX_TYPED_LINES)
         self._wanted_in, self._wanted_out = trio.open_memory_channel[str](1)
         self._full = False
@@ -323,6 +324,7 @@ class PromptConsole:
         self._app.renderer.erase()
         self._surface.release()
         with self._app.input.cooked_mode():
+            set_to(self._before)  # cooked mode leaves XON/XOFF off, and not every shell puts the terminal right
             self._in_trio(os.kill, 0, signal.SIGTSTP)
         self._app.invalidate()
 
@@ -330,8 +332,8 @@ class PromptConsole:
 @contextlib.asynccontextmanager
 async def open_prompt(typed: TypedLines | None = None) -> AsyncIterator[PromptConsole]:
     """`typed` keeps the lines that are typed; None: those of this run only."""
-    with settings_kept():
-        console = PromptConsole(trio.lowlevel.current_trio_token(), typed or NoTypedLines())
+    with settings_kept() as before:
+        console = PromptConsole(trio.lowlevel.current_trio_token(), typed or NoTypedLines(), before)
         await console.start()
         with resizes_told(console.resized):
             try:

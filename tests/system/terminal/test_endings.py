@@ -26,91 +26,94 @@ from tests.system.terminal.tmux import Tmux
 
 
 @pytest.fixture(scope="module")
-def bash(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tmux]:
-    """One shell for many chats, one after the other, as people have it."""
-    made = Tmux(settings(cluster, tmp_path_factory.mktemp("data")))
+def sh(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tmux]:
+    """One shell for many chats, one after the other, as people have it.
+
+    It is a plain one: bash puts the terminal right after a job, and would hide what we leave behind.
+    """
+    made = Tmux(settings(cluster, tmp_path_factory.mktemp("data")), "dash -i")
     yield made
     made.close()
 
 
-def start(bash: Tmux, folder: Path, name: str) -> int:
+def start(sh: Tmux, folder: Path, name: str) -> int:
     """A chat in the shell, and its process."""
-    bash.keys("C-l")
+    sh.enter("clear")
     pid = folder / "pid"
-    bash.enter(f"stty -a > {folder}/before; sh -c 'echo $$ > {pid}; exec {' '.join(command(name))}'")
-    bash.until(CONNECTED)
+    sh.enter(f"stty -a > {folder}/before; sh -c 'echo $$ > {pid}; exec {' '.join(command(name))}'")
+    sh.until(CONNECTED)
     return int(pid.read_text())
 
 
-def assert_sane(bash: Tmux, folder: Path) -> None:
+def assert_sane(sh: Tmux, folder: Path) -> None:
     """The shell works as before: what is typed is echoed and run, and the settings are the same."""
-    bash.enter(f"stty -a > {folder}/after; echo s''ane")
-    bash.until("\nsane\n")
-    bash.until_shell()
+    sh.enter(f"stty -a > {folder}/after; echo s''ane")
+    sh.until("\nsane\n")
+    sh.until_shell()
     assert (folder / "after").read_text() == (folder / "before").read_text()
-    assert bash.run("display", "-p", "#{cursor_flag} #{alternate_on}") == "1 0\n"
+    assert sh.run("display", "-p", "#{cursor_flag} #{alternate_on}") == "1 0\n"
 
 
 @pytest.mark.parametrize("keys", [":q!", "/quit", "C-d", "C-c C-d"])
-def test_left_by_its_user(bash: Tmux, tmp_path: Path, keys: str) -> None:
-    start(bash, tmp_path, "eli")
+def test_left_by_its_user(sh: Tmux, tmp_path: Path, keys: str) -> None:
+    start(sh, tmp_path, "eli")
     if keys.startswith("C-"):
-        bash.keys(*keys.split())
+        sh.keys(*keys.split())
     else:
-        bash.enter(keys)
-    bash.until_shell()
-    assert_sane(bash, tmp_path)
+        sh.enter(keys)
+    sh.until_shell()
+    assert_sane(sh, tmp_path)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_ended_by_a_signal_with_half_a_line_typed(bash: Tmux, tmp_path: Path, number: signal.Signals) -> None:
-    pid = start(bash, tmp_path, "eli")
-    bash.type("half a line")
-    bash.until("> half a line")
+def test_ended_by_a_signal_with_half_a_line_typed(sh: Tmux, tmp_path: Path, number: signal.Signals) -> None:
+    pid = start(sh, tmp_path, "eli")
+    sh.type("half a line")
+    sh.until("> half a line")
     os.kill(pid, number)
-    screen = bash.until_shell()
+    screen = sh.until_shell()
     assert CONNECTED not in screen
-    assert_sane(bash, tmp_path)
+    assert_sane(sh, tmp_path)
 
 
-def test_stopped_and_back(cluster: Cluster, bash: Tmux, tmp_path: Path) -> None:
+def test_stopped_and_back(cluster: Cluster, sh: Tmux, tmp_path: Path) -> None:
     """Ctrl-Z, something in the shell, and `fg`: the line is still there, and what came meanwhile is shown."""
-    start(bash, tmp_path, "eve")
-    bash.type("half a line")
-    bash.until("> half a line")
-    bash.keys("C-z")
-    bash.until_shell()
-    assert_sane(bash, tmp_path)
+    start(sh, tmp_path, "eve")
+    sh.type("half a line")
+    sh.until("> half a line")
+    sh.keys("C-z")
+    sh.until_shell()
+    assert_sane(sh, tmp_path)
     with friend(cluster, "fay") as fay:
         fay.send("lobby", "while-stopped.")
-    bash.enter("fg")
-    bash.until("fay: while-stopped.")
-    bash.until("> half a line")
-    bash.type(" and its end")
-    bash.keys("Enter")
-    bash.until(f"half a line and its end  {STORED}")
-    bash.keys("C-d")
-    bash.until_shell()
-    assert_sane(bash, tmp_path)
+    sh.enter("fg")
+    sh.until("fay: while-stopped.")
+    sh.until("> half a line")
+    sh.type(" and its end")
+    sh.keys("Enter")
+    sh.until(f"half a line and its end  {STORED}")
+    sh.keys("C-d")
+    sh.until_shell()
+    assert_sane(sh, tmp_path)
 
 
-def test_a_stop_while_messages_rain(cluster: Cluster, bash: Tmux, tmp_path: Path) -> None:
-    start(bash, tmp_path, "eve")
+def test_a_stop_while_messages_rain(cluster: Cluster, sh: Tmux, tmp_path: Path) -> None:
+    start(sh, tmp_path, "eve")
     with friend(cluster, "fay") as fay:
         for number in range(300):
             fay.post("lobby", f"rain-{number}.")
             if number == 150:
-                bash.keys("C-z")
-        bash.until_shell()
-        assert_sane(bash, tmp_path)
+                sh.keys("C-z")
+        sh.until_shell()
+        assert_sane(sh, tmp_path)
         fay.send("lobby", "rain-over.")
-    bash.enter("fg")
-    bash.until("rain-over.")
-    seen = bash.scrollback()
+    sh.enter("fg")
+    sh.until("rain-over.")
+    seen = sh.scrollback()
     assert [seen.count(f"rain-{number}.") for number in range(300)] == [1] * 300
-    bash.keys("C-d")
-    bash.until_shell()
-    assert_sane(bash, tmp_path)
+    sh.keys("C-d")
+    sh.until_shell()
+    assert_sane(sh, tmp_path)
 
 
 def test_its_window_is_closed_with_messages_pending(cluster: Cluster, shell: Tmux, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ MAX_SCROLLBACK_ROWS = 5_000
 class Tmux:
     """A tmux server of its own with one window, in which an interactive shell runs."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
+    def __init__(self, env: Mapping[str, str], shell: str = "bash --norc --noprofile -i") -> None:
         if shutil.which("tmux") is None:
             pytest.fail("tmux is not installed: run tools/test, or apt-get install tmux.")
         self._folder = Path(tempfile.mkdtemp(prefix="cim-tmux-"))  # a socket's path has to be short
@@ -28,7 +28,7 @@ class Tmux:
         self._env = {k: v for k, v in os.environ.items() if k != "TMUX"} | dict(env) | {"HISTFILE": ""}
         self.run(
             "-f", str(settings), "new-session", "-d", "-x", str(COLUMNS), "-y", str(ROWS),
-            "exec env 'PS1=$ ' bash --norc --noprofile -i",
+            f"exec env 'PS1=$ ' {shell}",
         )  # fmt: skip
         self.until(lambda screen: screen.endswith("$"))
 
