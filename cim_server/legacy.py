@@ -75,7 +75,7 @@ class LegacyDoor:
 
     def event(self, channel: Channel, event: Any) -> None:
         if type(event) is LegacyPing:
-            self._pump.beat()
+            self._pump.beat(channel)
             channel.enqueue(legacy.PONG_FRAME)
         elif type(event) is LegacyLogin and channel.session is None and channel not in self._logging_in:
             self._logging_in.add(channel)

@@ -84,6 +84,9 @@ class Pump:
         self._gathers = False
         self._silent_fds = {self._wake_fd}
         self._beats = self._quiet_beats = 0
+        self._beating: object = None
+        """Whose beat was counted last; a pass reads one socket after the other."""
+
         self._spoken = self.now
         """When a client last said something else than that it is there."""
 
@@ -145,9 +148,11 @@ class Pump:
         for _ in range(min(len(self._dirty), MAX_FLUSHES)):
             self._dirty.popleft().flush()
 
-    def beat(self) -> None:
-        """A client whose socket was ready has said no more than that it is there."""
-        self._beats += 1
+    def beat(self, client: object) -> None:
+        """A client whose socket is ready says that it is there. However often it does, it is one socket of the pass."""
+        if client is not self._beating:
+            self._beating = client
+            self._beats += 1
 
     def wake(self) -> None:
         """Run a pass soon: something was enqueued outside of one."""
@@ -195,7 +200,7 @@ class Pump:
 
     def _note_beats(self, events: list[tuple[int, int]]) -> None:
         """Whether a client has said more than that it is there; the store and `wake` are nobody's word."""
-        beats, self._beats = self._beats, 0
+        beats, self._beats, self._beating = self._beats, 0, None
         others = len(events) - beats
         if others > len(self._silent_fds) or others > sum(fd in self._silent_fds for fd, _ in events):
             self._spoken, self._quiet_beats = self.now, 0

@@ -190,7 +190,7 @@ class Requests:
         channel.drop()
 
     def _ping(self, channel: Channel, event: Ping) -> None:
-        self._pump.beat()
+        self._pump.beat(channel)
         pong = Pong(event.token, self._clock.now_ms())
         if pong != self._last_pong:
             self._last_pong, self._last_pong_frame = pong, codec.encode(pong)

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from itertools import cycle
 
 import pytest
 import trio
@@ -127,7 +128,7 @@ def test_many_messages_do_not_wait_for_the_store(clock: Time) -> None:
 
 
 class Heartbeats:
-    """A pump whose sockets are ready this often for a while, and bring a heartbeat each, or something else."""
+    """A pump whose sockets are ready this often for a while, and bring so many heartbeats each; 0: something else."""
 
     def __init__(self, clock: Time) -> None:
         self.clock = clock
@@ -135,15 +136,16 @@ class Heartbeats:
         self._epolls = self.pump._epoll, self.pump._store
         self.pump._pollables[-1] = self
         self.pump.timers.run(clock.now)
-        self._beating = True
+        self._beats = cycle([1])
 
     def ready(self, events: int) -> None:
-        if self._beating:
-            self.pump.beat()
+        client = object()
+        for _ in range(next(self._beats)):
+            self.pump.beat(client)
 
-    def last(self, seconds: float, per_s: float, beating: bool = True) -> None:
-        self._beating = beating
-        self.turn(1 / per_s, *[1] * round(seconds * per_s))
+    def last(self, seconds: float, per_s: float, *beats: int) -> None:
+        self._beats = cycle(beats or [1])
+        self.turn(1 / per_s, *[len(beats) or 1] * round(seconds * per_s))
 
     def turn(self, every_s: float, *ready: int) -> tuple[list[float], list[float]]:
         """Turns until all that is has been read; how long it waited for sockets, and for the store alone."""
@@ -174,8 +176,13 @@ def test_few_heartbeats_are_not_waited_for(beats: Heartbeats) -> None:
 
 def test_what_a_client_says_ends_the_waiting_for_heartbeats(beats: Heartbeats) -> None:
     beats.last(1.1 * QUIET_S, 2 * MANY_BEATS_PER_S)
-    beats.last(0.01, 100, beating=False)
+    beats.last(0.01, 100, 0)
     beats.last(0.5 * QUIET_S, 2 * MANY_BEATS_PER_S)
+    assert beats.turn(0, 1)[1] == []
+
+
+def test_many_heartbeats_of_one_client_do_not_hide_what_others_say(beats: Heartbeats) -> None:
+    beats.last(1.1 * QUIET_S, 2 * MANY_BEATS_PER_S, 2, 0)
     assert beats.turn(0, 1)[1] == []
 
 
