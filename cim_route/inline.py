@@ -94,14 +94,14 @@ class Inline:
             self._advance(_Call(steps, done), None)
 
     def turn(self) -> None:
-        """What has been posted, then what has been asked for."""
-        self._awake = False
-        while self._posted:
-            self._posted.popleft()()
+        """What is overdue, then what has been posted, by that too, then what has been asked for."""
         now = time.monotonic()
         if now >= self._check_at:
             self._check_at = now + CHECK_EVERY_S
             self._check(now)
+        self._awake = False
+        while self._posted:
+            self._posted.popleft()()
         self._probes.begin(self._sockets)
         self._link.flush()
 

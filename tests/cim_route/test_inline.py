@@ -315,6 +315,21 @@ def test_an_append_that_takes_too_long_is_unknown(
     assert len(got) == 1
 
 
+def test_another_try_that_is_settled_at_once_is_answered_in_the_same_turn(
+    network: Network, route: Route, alice: dict[str, str]
+) -> None:
+    held: list[Callable[[], None]] = []
+    route.acceptor.hold = held.append
+    got = network.offer(MESSAGES, {"to": "lobby", "text": "x"}, alice)
+    network.until(lambda: held)
+    route.acceptor.hold = lambda settled: settled()
+    for call in network.inline._appending.values():
+        call.due = 0.0
+    network.inline._check_at = 0.0
+    network.inline.turn()
+    assert len(got) == 1
+
+
 def test_a_store_that_goes_away(
     make_network: Callable[[Route, str], Network],
     make_route: Callable[..., Route],
