@@ -10,6 +10,8 @@ seqs, which nobody knew before, beside them. The others are written by whoever h
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from google.protobuf.message import DecodeError
+
 from cim_common.store import keys
 from cim_common.store.flow import Command
 from cim_common.store.scripts import PUSH_RENEW
@@ -68,14 +70,16 @@ def read(fields: Sequence[bytes]) -> tuple[Doorbell, list[Rung]]:
     bell = Doorbell.FromString(fields[1])
     if len(fields) < 4:
         return bell, [Rung(ring.conversation, ring.seq, ring.entry, ring.kind) for ring in bell.rings]
-    seqs = (0, *map(int, fields[3].split()))
-    rungs = []
-    for ring in bell.rings:
-        seq = seqs[ring.place]
-        if seq:
-            entry = ring.entry
-            rungs.append(Rung(ring.conversation, seq, entry and entry_bytes(entry, b"", seq), ring.kind))
-    return bell, rungs
+    try:
+        seqs = (0, *map(int, fields[3].split()))
+        placed = [(ring, seqs[ring.place]) for ring in bell.rings]
+    except (ValueError, IndexError) as error:
+        raise DecodeError("the seqs beside it are not those of its rings") from error
+    return bell, [
+        Rung(ring.conversation, seq, ring.entry and entry_bytes(ring.entry, b"", seq), ring.kind)
+        for ring, seq in placed
+        if seq
+    ]
 
 
 def doorbells(rings: list[bytes]) -> list[bytes]:

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pytest
+from google.protobuf.message import DecodeError
 
 from cim_common import accept, changes, ids
 from cim_common.store import conversations, interest, keys, pages, push
@@ -322,6 +323,14 @@ def test_doorbells_too_large_for_one_entry_are_several(new_committer: Any, store
 
 
 @pytest.mark.invariant("I1", "I9")
+@pytest.mark.parametrize("seqs", [b"7", b"7 eight"])
+def test_a_doorbell_whose_seqs_do_not_fit_is_none(seqs: bytes) -> None:
+    rings = [push.ring_of_batch(b"\x0a\x01C", place, b"") for place in (1, 2)]
+    assert [rung.seq for rung in push.read([b"d", b"".join(rings), b"s", b"7 8"])[1]] == [7, 8]
+    with pytest.raises(DecodeError):
+        push.read([b"d", b"".join(rings), b"s", seqs])
+
+
 @pytest.mark.parametrize("stream", ["missing", "damaged"])
 def test_a_doorbell_that_cannot_be_written_fails_no_message(new_committer: Any, store: Any, stream: str) -> None:
     mine = new_committer("s1:e1")
