@@ -28,8 +28,8 @@ from cim_client import (
     connect,
     record_of,
 )
+from cim_client.terminal.display.sanitize import one_line
 from cim_client.terminal.login import Account, LoginFailed, ask_terminal, known_accounts
-from cim_client.terminal.sanitize import one_line
 
 CONNECT_TIMEOUT_S = 15.0
 

@@ -24,9 +24,9 @@ from cim_client.errors import CimError, Refused, Unavailable
 from cim_client.groups import Group, chunks
 from cim_client.local import Local
 from cim_client.route_api import RouteApi
-from cim_client.store import open_store
-from cim_client.store_contract import LocalStore
-from cim_client.store_failing import FallibleStore, open_or_memory
+from cim_client.store.contract import LocalStore
+from cim_client.store.failing import FallibleStore, open_or_memory
+from cim_client.store.opening import open_store
 from cim_client.streams import History, Stream
 from cim_client.types import Conversation, Device, Event, Member, Message, Presence, Receipt, Scheduled, Waiting
 from cim_common import ids

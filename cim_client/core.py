@@ -18,7 +18,7 @@ from cim_client.receiving import Receiving
 from cim_client.requests import Requests
 from cim_client.route_api import Place, RouteApi
 from cim_client.sending import Sending
-from cim_client.store_contract import LocalStore
+from cim_client.store.contract import LocalStore
 from cim_client.types import Event
 from cim_common.wire import messages as wire
 from cim_common.wire.codes import Code

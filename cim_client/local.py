@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from cim_client.groups import Group
-from cim_client.store_contract import LocalStore
+from cim_client.store.contract import LocalStore
 from cim_client.types import Found, Message
 
 

@@ -8,7 +8,7 @@ import trio
 from cim_client.events import Events
 from cim_client.names import Names
 from cim_client.requests import Requests
-from cim_client.store_contract import LocalStore
+from cim_client.store.contract import LocalStore
 
 MIN_PAUSE_S = 0.05
 

@@ -10,7 +10,7 @@ from cim_client.errors import CimError, Closed, OutcomeUnknown, Refused
 from cim_client.inbox import Inbox
 from cim_client.outbox import MAX_QUEUED, Outbox, Outgoing, Settled
 from cim_client.parts import Parts
-from cim_client.store_contract import Kept, Saved
+from cim_client.store.contract import Kept, Saved
 from cim_client.types import Event, Receipt, Waiting
 from cim_client.views import Passed
 from cim_common import faults

@@ -25,18 +25,18 @@ from typing import NamedTuple
 import trio
 
 from cim_client import LOBBY, CimError, Client, Code, Event, Message
-from cim_client.terminal import colours, lines
-from cim_client.terminal.assist import Assist
+from cim_client.terminal.commands.context import Address, Context
+from cim_client.terminal.commands.dispatch import Dispatch
+from cim_client.terminal.commands.settings import Settings
+from cim_client.terminal.commands.syntax import Wrong
 from cim_client.terminal.console import Console, PlainConsole
-from cim_client.terminal.context import Address, Context
-from cim_client.terminal.directory import Directory
-from cim_client.terminal.dispatch import Dispatch
-from cim_client.terminal.lines import Line, fitting, note
-from cim_client.terminal.reading import ReadMarks
-from cim_client.terminal.screen import MAX_PENDING, Connection, Screen, Settlement
-from cim_client.terminal.settings import Settings
-from cim_client.terminal.spool import Spool
-from cim_client.terminal.syntax import Wrong
+from cim_client.terminal.display import colours, lines
+from cim_client.terminal.display.directory import Directory
+from cim_client.terminal.display.lines import Line, fitting, note
+from cim_client.terminal.display.reading import ReadMarks
+from cim_client.terminal.display.screen import MAX_PENDING, Connection, Screen, Settlement
+from cim_client.terminal.display.spool import Spool
+from cim_client.terminal.editor.assist import Assist
 
 HISTORY_LINES = 20
 """Lines of a conversation shown at the start, and when one goes there."""

@@ -11,8 +11,8 @@ from typing import Protocol
 
 import trio
 
-from cim_client.terminal.completion import Offers
-from cim_client.terminal.lines import Line, plain
+from cim_client.terminal.display.lines import Line, plain
+from cim_client.terminal.editor.completion import Offers
 
 MAX_LINE_BYTES = 65_536
 """Longest line read from a pipe: room for the longest message in any form; more is left out and said so."""

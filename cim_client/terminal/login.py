@@ -22,7 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from cim_client.terminal.sanitize import one_line, shown_name
+from cim_client.terminal.display.sanitize import one_line, shown_name
 
 TOKEN_FILE = "token"
 NAME_FILE = "account.json"

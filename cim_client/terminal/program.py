@@ -22,9 +22,9 @@ from cim_client import CimError, Client, Code
 from cim_client.terminal import login
 from cim_client.terminal.chat import Session
 from cim_client.terminal.console import Console, PlainConsole
+from cim_client.terminal.display.sanitize import one_line
 from cim_client.terminal.login import Account, LoginFailed
 from cim_client.terminal.options import AS_USUAL, Options
-from cim_client.terminal.sanitize import one_line
 
 PASSWORD_VARIABLE = "CIM_PASSWORD"
 
@@ -223,7 +223,7 @@ async def _open_console(drawn: bool, me: Client) -> AsyncIterator[Console]:
     if not drawn:
         yield PlainConsole()
         return
-    from cim_client.terminal.prompt import open_prompt  # prompt_toolkit takes 100 ms, which a pipe need not pay
+    from cim_client.terminal.editor.prompt import open_prompt  # prompt_toolkit takes 100 ms, which a pipe need not pay
 
     async with open_prompt(me.local) as console:
         yield console

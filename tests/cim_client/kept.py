@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from cim_client.local import Local
-from cim_client.store import open_store
-from cim_client.store_contract import LocalStore
-from cim_client.store_messages import KeptMessages
-from cim_client.store_own import OwnState
-from cim_client.store_sqlite import SqliteStore
+from cim_client.store.contract import LocalStore
+from cim_client.store.messages import KeptMessages
+from cim_client.store.opening import open_store
+from cim_client.store.own import OwnState
+from cim_client.store.sqlite import SqliteStore
 from cim_client.types import Message
 from cim_client.views import Keep, Passed
 from cim_common.wire.kinds import Kind

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from cim_client.inbox import Inbox
 from cim_client.keeping import Keeping
-from cim_client.store_memory import MemoryStore
+from cim_client.store.memory import MemoryStore
 from cim_client.types import Message
 from cim_client.views import Changed, Position, Rewound
 from cim_common.wire.codes import Code

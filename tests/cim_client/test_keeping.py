@@ -2,7 +2,7 @@
 
 from cim_client.inbox import Inbox
 from cim_client.keeping import MAX_WAITING, Keeping
-from cim_client.store_memory import MemoryStore
+from cim_client.store.memory import MemoryStore
 from cim_client.types import Message, Reaction
 from cim_client.views import Passed, Rewound
 from cim_common.wire.kinds import Kind

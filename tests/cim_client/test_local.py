@@ -1,4 +1,4 @@
-"""`Client.local`: what programs see of what a device keeps, over both stores (details: `test_store_contract`)."""
+"""`Client.local`: what programs see of what a device keeps, over both stores (details: `store/test_contract`)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +9,10 @@ import pytest
 from cim_client.conversing import Conversing
 from cim_client.groups import Group
 from cim_client.local import Local
-from cim_client.store_contract import LocalStore
-from cim_client.store_failing import open_or_memory
-from cim_client.store_memory import MemoryStore
-from cim_client.store_reading import PAGE
+from cim_client.store.contract import LocalStore
+from cim_client.store.failing import open_or_memory
+from cim_client.store.memory import MemoryStore
+from cim_client.store.reading import PAGE
 from cim_common import ids
 from tests.cim_client.kept import ROUTE, keep, numbered, opened, text
 

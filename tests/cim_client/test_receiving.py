@@ -14,8 +14,8 @@ from cim_client.names import Names
 from cim_client.parts import Parts, Tasks
 from cim_client.receiving import IN_A_ROW_S, Receiving
 from cim_client.requests import Requests
-from cim_client.store_contract import LocalStore
-from cim_client.store_memory import MemoryStore
+from cim_client.store.contract import LocalStore
+from cim_client.store.memory import MemoryStore
 from cim_client.views import Keep, Passed, Position
 from cim_common import ids
 from cim_common.wire.codes import Code

@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from cim_client import CimError, Client, connect
-from cim_client import store_sqlite as on_disk
+from cim_client.store import sqlite as on_disk
 from tests.faults.small_disk import ClientFolder, client_folders
 from tests.real_servers import SLOWNESS, eventually_async
 from tests.system.cluster import AwayCluster

@@ -12,7 +12,7 @@ import trio
 import trio.lowlevel
 
 from cim_client import Client, blocking, connect
-from cim_client.store import open_store
+from cim_client.store.opening import open_store
 from cim_client.types import Message
 from tests.real_servers import SLOWNESS, eventually_async
 from tests.system.cluster import Cluster

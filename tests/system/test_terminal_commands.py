@@ -12,11 +12,11 @@ import pytest
 import trio
 
 from cim_client import Client, Event, Message, Refused, blocking, connect
-from cim_client.terminal.commands import COMMANDS, parse
-from cim_client.terminal.context import Address, Context
-from cim_client.terminal.dispatch import Dispatch
-from cim_client.terminal.settings import Settings
-from cim_client.terminal.syntax import Command
+from cim_client.terminal.commands.context import Address, Context
+from cim_client.terminal.commands.dispatch import Dispatch
+from cim_client.terminal.commands.registry import COMMANDS, parse
+from cim_client.terminal.commands.settings import Settings
+from cim_client.terminal.commands.syntax import Command
 from tests.cim_client.terminal.window import Window
 from tests.real_servers import SLOWNESS
 from tests.system.cluster import Cluster

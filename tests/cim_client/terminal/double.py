@@ -28,7 +28,7 @@ import trio
 from cim_client.errors import CimError, Closed, Refused, Unavailable
 from cim_client.groups import Group
 from cim_client.local import Local
-from cim_client.store import open_store
+from cim_client.store.opening import open_store
 from cim_client.terminal.program import Connect, run
 from cim_client.types import Conversation, Event, Message, Waiting
 from cim_common import ids

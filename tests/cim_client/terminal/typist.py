@@ -24,10 +24,10 @@ import warnings
 
 import trio
 
-from cim_client.terminal.commands import COMMANDS
-from cim_client.terminal.completion import USER, Offers, Place, Word
-from cim_client.terminal.lines import note
-from cim_client.terminal.prompt import PromptConsole, open_prompt
+from cim_client.terminal.commands.registry import COMMANDS
+from cim_client.terminal.display.lines import note
+from cim_client.terminal.editor.completion import USER, Offers, Place, Word
+from cim_client.terminal.editor.prompt import PromptConsole, open_prompt
 
 PLACES = (Place("lobby", "lobby"), Place("ops", "g-1", 3), Place("bob", "bob"), Place("运维", "g-2", 1))
 NAMES = ("bob", "boris", "张三", "张伟", "محمد")

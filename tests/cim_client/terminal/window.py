@@ -6,10 +6,10 @@ from typing import NamedTuple, cast
 import trio
 
 from cim_client.client import Client
-from cim_client.terminal.commands import parse
-from cim_client.terminal.context import THE_LOBBY, Address, Context
-from cim_client.terminal.lines import Line, plain
-from cim_client.terminal.settings import Settings
+from cim_client.terminal.commands.context import THE_LOBBY, Address, Context
+from cim_client.terminal.commands.registry import parse
+from cim_client.terminal.commands.settings import Settings
+from cim_client.terminal.display.lines import Line, plain
 from cim_client.types import Message
 from tests.cim_client.terminal import recorder
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import trio
 
 import cim_client
-from cim_client.store import open_store
+from cim_client.store.opening import open_store
 from cim_client.terminal.login import Account
 from cim_client.views import Passed
 from cim_common import ids

@@ -2,8 +2,8 @@
 
 import pytest
 
-from cim_client.terminal.commands import COMMANDS, listing
-from cim_client.terminal.syntax import Command
+from cim_client.terminal.commands.registry import COMMANDS, listing
+from cim_client.terminal.commands.syntax import Command
 from tests.system.terminal import proofs
 from tests.system.terminal.scene import PROOFS, Scene
 

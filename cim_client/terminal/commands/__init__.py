@@ -1,0 +1,1 @@
+"""What typed lines mean and do; `registry` is the list."""

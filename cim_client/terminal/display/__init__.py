@@ -1,0 +1,1 @@
+"""What is seen: models of the window and its lines, without I/O."""

@@ -1,0 +1,1 @@
+"""The line one types in, and the terminal it stands in."""
