@@ -21,7 +21,7 @@ MAX_SHOWN_LINES = 100
 """Lines of its own one message may have; one of nothing but line breaks would push everything else away. A long line
 is folded into as many rows as it takes: a text has 16 KiB at most."""
 
-MIN_WIDTH = 32
+MIN_WIDTH = 16
 """Cells below which folding gives up and lets the terminal wrap."""
 
 _BAR = ("mark", "      │ ")

@@ -121,13 +121,13 @@ def test_a_note_is_one_line_and_its_further_rows_are_marked() -> None:
     assert shown == ["* " + "x" * 76, "      │ 12:00 carol: I owe you"]
 
 
-@given(st.text(), st.integers(32, 120))
+@given(st.text(), st.integers(16, 120))
 def test_rows_of_any_text_fit(text: str, width: int) -> None:
     for line in [*message(head("x" * 64, "y" * 64, 10**9), text, width), *fitting([note(text)], width)]:
         assert wcswidth(plain(line)) < width
 
 
-@pytest.mark.parametrize("width", [32, 40, 60])
+@pytest.mark.parametrize("width", [16, 20, 32, 40, 60])
 def test_a_long_name_never_fills_a_row(width: int) -> None:
     for name in ("x" * 64, "漢" * 64):
         assert all(wcswidth(row) < width for row in rows(head(name, "me"), "hello there, how are you", width))
