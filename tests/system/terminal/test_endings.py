@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,8 @@ from tests.system.terminal.chats import (
     texts_of,
 )
 from tests.system.terminal.tmux import Tmux
+
+_numbers = count()
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +50,11 @@ def start(sh: Tmux, folder: Path, name: str) -> int:
 
 def assert_sane(sh: Tmux, folder: Path) -> None:
     """The shell works as before: what is typed is echoed and run, and the settings are the same."""
-    sh.enter(f"stty -a > {folder}/after; echo s''ane")
-    sh.until("\nsane\n")
+    after = folder / f"after-{next(_numbers)}"
+    sh.enter(f"stty -a > {after}; echo s''ane >> {after}")
+    eventually(lambda: after.exists() and after.read_text().endswith("sane\n"))
     sh.until_shell()
-    assert (folder / "after").read_text() == (folder / "before").read_text()
+    assert after.read_text().removesuffix("sane\n") == (folder / "before").read_text()
     assert sh.run("display", "-p", "#{cursor_flag} #{alternate_on}") == "1 0\n"
 
 
