@@ -1,6 +1,7 @@
 """Writing messages, and what is done to one that stands."""
 
 from cim_client.terminal.commands.context import Context
+from cim_client.terminal.commands.syntax import Wrong
 from cim_client.terminal.display.sanitize import one_line
 from cim_client.terminal.editor import emoji
 
@@ -58,15 +59,27 @@ async def recall(context: Context, reference: str) -> None:
 
 
 async def react(context: Context, reference: str, mark: str) -> None:
-    seq, shown = await context.message(reference), emoji.replaced(mark)
+    seq, shown = await context.message(reference), _emoji(mark)
     await context.me.react(context.conversation, seq, shown)
     await context.note(f"{one_line(shown)} is at #{seq}")
 
 
 async def unreact(context: Context, reference: str, mark: str) -> None:
-    seq, shown = await context.message(reference), emoji.replaced(mark)
+    seq, shown = await context.message(reference), _emoji(mark)
     await context.me.react(context.conversation, seq, shown, remove=True)
     await context.note(f"{one_line(shown)} is no longer at #{seq}")
+
+
+def _emoji(mark: str) -> str:
+    """What is put to a message: an alias stands for its emoji.
+
+    Raises:
+        Wrong: it is an alias of none.
+    """
+    shown = emoji.replaced(mark)
+    if shown == mark and len(mark) > 2 and mark.startswith(":") and mark.endswith(":"):
+        raise Wrong(f"there is no emoji {mark} (:emoji lists them)")
+    return shown
 
 
 async def pin(context: Context, reference: str) -> None:

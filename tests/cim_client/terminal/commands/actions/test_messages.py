@@ -52,6 +52,13 @@ async def test_no_such_message(commands: Commands) -> None:
     assert (commands.window.said, commands.me.calls) == ([], [])
 
 
+async def test_an_alias_of_no_emoji_is_put_to_nothing(commands: Commands) -> None:
+    for line in ("/react 17 :nope:", "/unreact 17 :nope:"):
+        with pytest.raises(Wrong, match="no emoji :nope:"):
+            await commands.run(line)
+    assert commands.me.calls == []
+
+
 async def test_what_the_window_does(commands: Commands) -> None:
     await commands.run("/next")
     await commands.run("/retry")
