@@ -127,8 +127,8 @@ def test_ctrl_c_ends_a_wait_and_the_client_lives_on(cluster: Cluster) -> None:
     program = f"""
 from cim_client.blocking import connect
 with connect({cluster.route!r}, name="blo-c", password={PASSWORD!r}, register=True) as me:
-    print("waiting", flush=True)
     try:
+        print("waiting", flush=True)
         for message in me.messages():
             pass
     except KeyboardInterrupt:
