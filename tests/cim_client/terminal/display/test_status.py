@@ -63,7 +63,7 @@ def test_many_unread_conversations_are_counted() -> None:
         st.sampled_from(["", "✓✓ read by bob"]),
         st.booleans(),
     ),
-    st.integers(4, 300),
+    st.integers(5, 300),
 )
 def test_it_fits_any_width_and_is_one_harmless_row(status: Status, width: int) -> None:
     row = bar(status, width)
