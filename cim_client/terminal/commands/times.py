@@ -1,6 +1,5 @@
 """Times as people type them, in the zone of this machine: `18:00`, `2026-12-01 18:00`, `10m`. No I/O."""
 
-import math
 import re
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -28,15 +27,14 @@ def seconds(text: str) -> float | None:
     """A number of seconds above 0; None if it is none."""
     if not re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]{1,3})?", text, re.ASCII):
         return None
-    number = float(text)
-    return number if number > 0 and math.isfinite(number) else None
+    return float(text) or None
 
 
 def moment(text: str, now: datetime) -> datetime | None:
     """`2026-12-01`, `2026-12-01 18:00`, or `18:00` on the day of `now`, in its zone; None if it is none of these."""
     for form in ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d"):
         try:
-            return datetime.strptime(text, form).astimezone(now.tzinfo if now.tzinfo else None)
+            return datetime.strptime(text, form).astimezone(now.tzinfo)
         except (ValueError, OverflowError, OSError):
             continue
     match = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", text, re.ASCII)

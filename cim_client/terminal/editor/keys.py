@@ -45,7 +45,7 @@ KEYS = (
         "Alt-1 to Alt-9",
         "to the conversation that has this number in the quick switch",
         "go",
-        tuple((_ALT, digit) for digit in "123456789"),
+        _DIGITS,
     ),
     Key("Ctrl-C", "clear the line", "clear", (("c-c",),)),
     Key("Ctrl-D", "on an empty line: quit; else delete a character", "finish", (("c-d",),), EMPTY),

@@ -20,7 +20,6 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.renderer import print_formatted_text
-from prompt_toolkit.styles import BaseStyle
 
 from cim_client.terminal.console import terminal_size
 from cim_client.terminal.display.lines import Line, note
@@ -160,8 +159,7 @@ class Printer:
         self._surface(app).hold()
         app.renderer.erase()
         fragments = FormattedText(styled([*line, ("", "\n")] for line in lines))
-        style: BaseStyle = app.style  # type: ignore[assignment]
-        print_formatted_text(app.output, fragments, style, color_depth=app.color_depth)
+        print_formatted_text(app.output, fragments, app.renderer.style, color_depth=app.color_depth)
 
 
 class Stray(io.TextIOBase):

@@ -25,7 +25,7 @@ Write = Callable[[Message], str]
 
 
 async def export(context: Context, file: str, form: str, overwrite: bool) -> None:
-    path = Path(os.path.expanduser(file))  # noqa: ASYNC240 - looks at the environment only
+    path = Path(await trio.to_thread.run_sync(os.path.expanduser, file))  # `~name` asks for that user
     write = _as_text(context) if (form or _form_of(path)) == "text" else _as_json
     try:
         count = await written(path, map(write, context.me.local.export()), overwrite)
