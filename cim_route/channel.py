@@ -3,8 +3,8 @@
 import json
 from http import HTTPStatus
 
-from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
-from waitress.task import ErrorTask, WSGITask  # type: ignore[import-untyped]
+from waitress.channel import HTTPChannel
+from waitress.task import ErrorTask, WSGITask
 
 from cim_common.wire.codes import Code
 from cim_route.problems import CONTENT_TYPE, Problem

@@ -2,6 +2,10 @@
 
 from typing import TypeAlias
 
+import structlog
+
+log = structlog.get_logger()
+
 
 class Polled:
     """What waitress' loop (`wasyncore`, `polling.py`) asks of what is in its map, in the thread of the network only.
@@ -28,7 +32,8 @@ class Polled:
         """The other side has gone, or there is an error on the socket."""
 
     def handle_error(self) -> None:
-        """An exception of the others is being handled: a bug of ours."""
+        """An exception of the others is being handled: a bug of ours, which is told."""
+        log.exception("inline_failed")
         self.handle_close()
 
     def close(self) -> None:

@@ -14,8 +14,8 @@ import select
 import time
 from typing import Any
 
-from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
-from waitress.wasyncore import readwrite  # type: ignore[import-untyped]
+from waitress.channel import HTTPChannel
+from waitress.wasyncore import readwrite
 
 ASK_ALL_S = 1.0
 
@@ -41,7 +41,10 @@ class Poll(dict[int, Any]):
             self._to_ask.update(self)
         for descriptor in tuple(self._to_ask):
             if descriptor in self:
-                self._ask(descriptor)
+                try:
+                    self._ask(descriptor)
+                except Exception:
+                    self[descriptor].handle_error()  # as `readwrite` has it: it ends this one, and no other
         for descriptor, events in self._epoll.poll(timeout_s):
             if descriptor in self._registered:  # it may have been closed meanwhile, and opened as another one's
                 self._to_ask.add(descriptor)
@@ -77,8 +80,8 @@ class Poll(dict[int, Any]):
                 with contextlib.suppress(OSError):  # closed already, and so forgotten by the kernel
                     self._epoll.unregister(descriptor)
             return
-        self._registered[descriptor] = wanted
         if before:
             self._epoll.modify(descriptor, wanted)
         else:
             self._epoll.register(descriptor, wanted)
+        self._registered[descriptor] = wanted

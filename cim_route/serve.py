@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 import structlog
-from waitress.server import create_server  # type: ignore[import-untyped]
+from waitress.server import create_server
 
 from cim_common import faults
 from cim_common.registry import Server, open_registry
@@ -50,6 +50,9 @@ BACKLOG = 1_024
 STOP_S = 5.0
 """What requests that are being answered may still take at the end."""
 
+FAILED_PAUSE_S = 0.1
+"""So that a bug which stays does not fill the log."""
+
 
 class RouteServer:
     """Listens from its making; serves while `run` runs. Calls that `inline` takes are answered in that thread.
@@ -81,6 +84,7 @@ class RouteServer:
         self._waitress.channel_class = Channel
         self._waitress.add_task = self._take
         self._waitress.pull_trigger = self._wake
+        self._waitress.handle_error = _not_accepted
         self._inline = inline
         self._arrived: deque[Channel] = deque()
         self._thread = 0
@@ -113,16 +117,16 @@ class RouteServer:
         self._end_poll()
 
     def _pass(self, timeout_s: float) -> None:
-        self._sockets.turn(0 if self._arrived else timeout_s)
-        if self._inline is None:
-            return
         try:
-            while self._arrived:
-                self._offer(self._inline, self._arrived.popleft())
-            self._inline.turn()
+            self._sockets.turn(0 if self._arrived else timeout_s)
+            if self._inline is not None:
+                while self._arrived:
+                    self._offer(self._inline, self._arrived.popleft())
+                self._inline.turn()
         except Exception:
             # A bug of ours: told; a route without this thread would be worse.
-            log.exception("inline_failed")
+            log.exception("network_failed")
+            time.sleep(FAILED_PAUSE_S)
 
     def _wake(self) -> None:
         """End the poll, if it is not this thread that polls."""
@@ -159,6 +163,11 @@ class RouteServer:
     def _busy(self) -> bool:
         channels = list(self._waitress.active_channels.values())
         return any(channel.requests or channel.total_outbufs_len for channel in channels)
+
+
+def _not_accepted() -> None:
+    """An exception of the listener is being handled. waitress would close it, and route would be gone."""
+    log.exception("accept_failed")
 
 
 def _asked(request: Any, inline: Inline) -> Asked | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from waitress.wasyncore import poll2  # type: ignore[import-untyped]
+from waitress.wasyncore import poll2
 
 from cim_common import ids
 from cim_common.registry import Server

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from redis.exceptions import ResponseError
-from waitress.wasyncore import poll2  # type: ignore[import-untyped]
+from waitress.wasyncore import poll2
 
 from cim_common.store.flow import Command, StoreUnavailable
 from cim_route.link import Link

@@ -6,6 +6,7 @@ import select
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import pytest
@@ -110,6 +111,25 @@ def test_one_closed_before_it_was_taken_out(poll: Poll, make_reader: Callable[[]
     reader.mine.close()
     del poll[descriptor]
     assert poll._registered == {}
+
+
+def test_one_that_cannot_be_asked_or_polled_ends_and_no_other(poll: Poll, make_reader: Callable[[], Reader]) -> None:
+    broken, closed, good = make_reader(), make_reader(), make_reader()
+    ended: list[Reader] = []
+
+    def end(reader: Reader, descriptor: int) -> None:
+        ended.append(reader)
+        del poll[descriptor]
+
+    for reader in (broken, closed):
+        reader.handle_close = partial(end, reader, reader.mine.fileno())  # type: ignore[method-assign]
+    broken.readable = lambda: bool(1 / 0)  # type: ignore[method-assign]
+    closed.mine.close()
+    good.theirs.send(b"x")
+    poll.turn(10)
+    assert set(ended) == {broken, closed}
+    assert good.read == b"x"
+    assert list(poll) == [good.mine.fileno()]
 
 
 # -- as route's server -------------------------------------------------------------------------------------------------

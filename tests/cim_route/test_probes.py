@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable
 
 import pytest
-from waitress.wasyncore import poll2  # type: ignore[import-untyped]
+from waitress.wasyncore import poll2
 
 from cim_common.registry import Server
 from cim_route.polled import Sockets

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
+from waitress.channel import HTTPChannel
 
 from cim_common.accept import Append
 from cim_common.registry import Server
@@ -64,6 +64,31 @@ def test_an_answer_is_one_write(port: int, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(HTTPChannel, "write_soon", write)
     assert call(port, "GET", "/v1/names/nobody") == (200, {"name": "nobody", "taken": False})
     assert len(written) == 1
+
+
+def test_a_bug_in_the_thread_of_the_network_ends_neither_it_nor_the_listener(
+    route: Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken: list[str] = []
+
+    def turn(timeout_s: float) -> None:
+        monkeypatch.undo()
+        monkeypatch.setattr(server._waitress, "channel_class", channel)
+        broken.append("poll")
+        raise ValueError
+
+    def channel(_: Any, accepted: socket.socket, *__: Any, **more: Any) -> None:
+        monkeypatch.undo()
+        broken.append("accept")
+        accepted.close()
+        raise ValueError
+
+    server = RouteServer(route.app, "127.0.0.1", 0, threads=1)
+    monkeypatch.setattr(server._sockets, "turn", turn)
+    with running(server), socket.create_connection(("127.0.0.1", server.port), 10) as refused:
+        assert refused.recv(1) == b""
+        assert call(server.port, "GET", "/v1/names/nobody")[0] == 200
+    assert broken == ["poll", "accept"]
 
 
 def test_a_megabyte_of_json_gets_a_problem(port: int) -> None:
