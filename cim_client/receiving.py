@@ -150,7 +150,7 @@ class Receiving:
         event = Event("conversation", "new", conversation=listed.id, text=listed.title, role=listed.role)
         if old is None:
             self._parts.events.add(event)
-        elif (old.pinned, old.muted) != (new.pinned, new.muted):
+        elif (old.pinned, old.muted, old.role in OUT) != (new.pinned, new.muted, new.role in OUT):
             self._parts.events.add(event._replace(state="settings"))
 
     def _titled(self, listed: Conversation) -> tuple[str, str]:

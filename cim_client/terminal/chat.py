@@ -10,7 +10,7 @@ watch       events -> lines, settled messages, connection state
 print       lines -> console, many at a time
 release     lines held for those before them -> lines
 draw        what stands around the prompt, when it has changed and once a second
-directory   the conversation list -> titles, what is muted, what is unread
+directory   the conversation list -> titles, one's part, what is muted, what is unread
 marks       what is on the screen -> read marks, once a second
 assist      what the input line can complete, and that one is typing
 ==========  ============================================================================
@@ -48,7 +48,6 @@ DRAW_EVERY_S = 0.05
 """How often at most what stands around the prompt is drawn anew."""
 
 RELEASE_EVERY_S = 0.1
-LIST_EVERY_S = 1.0
 PROMPT_SETTLE_S = 1.0
 PIPE_SETTLE_S = 30.0
 """How long messages under way are waited for at the end: a prompt shows the state, a pipe has no other chance."""

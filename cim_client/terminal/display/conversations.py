@@ -4,11 +4,13 @@ Plain text goes to the current conversation. What comes elsewhere is printed as 
 or the user wants the current one only; it is *unread* until one goes there. Pure: seqs and names in, decisions out.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from cim_client import LOBBY, Conversation, direct_users, is_group
 from cim_client.terminal.commands.settings import Settings
+
+OUT = ("left", "banned")
+"""Roles of those who take no part any more."""
 
 MAX_KNOWN = 10_000
 """Conversations kept; those that were active longest ago, with nothing unread, go first."""
@@ -17,17 +19,18 @@ MAX_KNOWN = 10_000
 class Chat:
     """One conversation. Seqs: `newest` and `newest_own` of the messages seen here, `left` what was there as one left.
 
-    `counted` is the head up to which the cluster has counted what is unread.
+    `counted` is up to where what is unread has been counted, here or by the cluster; `out`: one takes no part any more.
     """
 
     __slots__ = (
-        "counted", "id", "left", "listed", "muted", "newest", "newest_own", "title", "unread",
+        "counted", "id", "left", "listed", "muted", "newest", "newest_own", "out", "title", "unread",
     )  # fmt: skip
 
     def __init__(self, conversation: str, title: str) -> None:
         self.id = conversation
         self.title = title
         self.muted = False
+        self.out = False
         self.listed = False
         self.unread = 0
         self.newest = 0
@@ -74,20 +77,24 @@ class Conversations:
     # -- what one hears ----------------------------------------------------------------------------------
 
     def listed(self, listed: Conversation) -> None:
-        """The cluster's list names it: title, whether it is muted, and, the first time, what was left unread there.
+        """The cluster's list names it: title, one's part, whether it is muted; and, the first time, what is unread.
 
-        Of what is unread some may have come already; what has not is not counted again when it comes.
+        Of what is unread some may have come already, or have been looked at since; what has not come is not counted
+        again when it comes.
         """
         chat = self.chat(listed.id)
         chat.muted = listed.muted
+        chat.out = listed.role in OUT
         if listed.title != listed.id:
             self.named(listed.id, listed.title)
         if not chat.listed:
             chat.listed = True
-            chat.counted = listed.head
+            later = min(max(chat.counted - listed.head, 0), chat.unread)
+            unseen = max(listed.head - chat.left, 0)
+            chat.counted = max(chat.counted, listed.head)
             chat.left = max(chat.left, listed.read)
             if listed.id != self.current:
-                self._count(chat, max(listed.unread - chat.unread, 0))
+                self._count(chat, min(listed.unread, unseen) + later - chat.unread)
 
     def named(self, conversation: str, title: str) -> None:
         """An id is not a name, nor are digits, by which a user may be addressed."""
@@ -102,6 +109,7 @@ class Conversations:
         if own:
             chat.newest_own = max(chat.newest_own, seq)
         elif conversation != self.current and seq > chat.counted:
+            chat.counted = seq
             self._count(chat, 1)
 
     def _count(self, chat: Chat, more: int) -> None:
@@ -163,11 +171,10 @@ class Conversations:
     def next_unread(self) -> str | None:
         return next((unread.conversation for unread in self.unread()), None)
 
-    def by_use(self, text: str = "") -> Iterator[Chat]:
-        """For choosing one: those with `text` in their title, the unread ones first, then the last active."""
-        sought = text.casefold()
-        found = [chat for chat in reversed(self._chats.values()) if sought in chat.title.casefold()]
-        return iter(sorted(found, key=lambda chat: (not chat.unread or chat.muted, chat.id == self.current)))
+    def by_use(self) -> list[Chat]:
+        """For choosing one: the unread ones first, then the last active; groups one has left are not offered."""
+        found = [chat for chat in reversed(self._chats.values()) if not chat.out or chat.id == self.current]
+        return sorted(found, key=lambda chat: (not chat.unread or chat.muted, chat.id == self.current))
 
 
 def _unnamed(conversation: str, user_id: int) -> str:

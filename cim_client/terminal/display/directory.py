@@ -1,4 +1,4 @@
-"""The conversation list of the cluster, read when it may have changed: titles, what is muted, what is unread."""
+"""The conversation list of the cluster, read when it may have changed: titles, one's part, what is muted and unread."""
 
 import trio
 

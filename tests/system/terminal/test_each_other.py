@@ -1,5 +1,6 @@
 """What one sees of others and they of one in the real program: conversations, receipts, typing, changes, news."""
 
+import re
 import time
 from collections.abc import Callable
 
@@ -120,6 +121,28 @@ def test_groups_are_told_apart_counted_and_gone_to(cluster: Cluster, open_chat: 
 
         until(is_quiet)
         assert "me" not in chat.bar.split("connected")[1]
+
+
+def test_a_group_is_a_place_to_go_while_one_takes_part(cluster: Cluster, open_chat: OpenChat) -> None:
+    with friend(cluster, "part-bob") as bob:
+        chat = open_chat("part-alice")
+
+        def is_offered() -> bool:
+            chat.type("\x0b")
+            screen = chat.until("go to:")
+            chat.type("\x1b")
+            chat.until(lambda screen: "go to:" not in screen)
+            return re.search(r"^[> ] \d+ #parted", screen, re.MULTILINE) is not None
+
+        group = bob.create_group("parted", members=["part-alice"])
+        until(is_offered)
+        chat.enter("/group leave #parted")
+        chat.until_printed("* you have left parted")
+        until(lambda: not is_offered())
+        group.invite(["part-alice"])
+        until(is_offered)
+        group.kick(["part-alice"])
+        until(lambda: not is_offered())
 
 
 def test_what_came_while_one_was_away_is_new(cluster: Cluster, open_chat: OpenChat) -> None:

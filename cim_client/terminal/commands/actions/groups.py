@@ -7,10 +7,9 @@ from cim_client import Group, is_group
 from cim_client.terminal.commands.actions.people import listed
 from cim_client.terminal.commands.context import Context
 from cim_client.terminal.commands.syntax import Wrong
+from cim_client.terminal.display.conversations import OUT
 from cim_client.terminal.display.lines import note
 from cim_client.terminal.display.sanitize import one_line, shown_name
-
-_GONE = ("left", "banned")
 
 
 async def create(context: Context, name: str, members: list[str] | None = None) -> None:
@@ -21,7 +20,7 @@ async def create(context: Context, name: str, members: list[str] | None = None) 
 
 
 async def list_(context: Context) -> None:
-    groups = [found for found in await context.me.conversations() if is_group(found.id) and found.role not in _GONE]
+    groups = [found for found in await context.me.conversations() if is_group(found.id) and found.role not in OUT]
     rows = [
         f"{shown_name(found.title)}: {found.role}, {found.members} members"
         + (f", {found.unread} unread" if found.unread else "")

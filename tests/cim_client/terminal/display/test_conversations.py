@@ -20,9 +20,11 @@ def some(settings: Settings | None = None) -> Conversations:
     return known
 
 
-def listed(conversation: str, title: str, unread: int = 0, head: int = 0, muted: bool = False) -> Conversation:
+def listed(
+    conversation: str, title: str, unread: int = 0, head: int = 0, muted: bool = False, role: str = "member"
+) -> Conversation:
     read = head - unread
-    return Conversation(conversation, title, "member", unread, read, head, False, muted, 2, "", False, 0, 0)
+    return Conversation(conversation, title, role, unread, read, head, False, muted, 2, "", False, 0, 0)
 
 
 def waiting(known: Conversations) -> list[tuple[str, int]]:
@@ -87,6 +89,29 @@ def test_the_list_tells_what_was_left_unread_once() -> None:
     assert known.switch(OPS) == 7
 
 
+def test_what_came_after_the_list_was_made_is_counted_besides() -> None:
+    known = some()
+    for seq in (10, 11):
+        known.arrived(OPS, seq, own=False)
+    known.arrived(OPS, 12, own=True)
+    known.listed(listed(OPS, "ops", unread=3, head=10))
+    assert waiting(known) == [("#ops", 4)]
+    known.arrived(OPS, 13, own=False)
+    assert waiting(known) == [("#ops", 5)]
+
+
+def test_what_one_has_looked_at_before_the_list_came_is_not_unread() -> None:
+    known = some()
+    for seq in (9, 10):
+        known.arrived(OPS, seq, own=False)
+    known.switch(OPS)
+    known.switch(ids.LOBBY)
+    known.listed(listed(OPS, "ops", unread=2, head=10))
+    assert waiting(known) == []
+    known.arrived(OPS, 11, own=False)
+    assert waiting(known) == [("#ops", 1)]
+
+
 def test_muted_ones_are_neither_printed_nor_counted() -> None:
     known = some()
     known.listed(listed(OPS, "ops", muted=True))
@@ -149,7 +174,17 @@ def test_the_quick_switch_offers_unread_ones_then_the_last_active() -> None:
     known.arrived(OPS, 1, own=True)
     known.arrived(DIRECT, 1, own=False)
     assert [chat.title for chat in known.by_use()] == ["bob", "ops", "DevOps", "lobby"]
-    assert [chat.title for chat in known.by_use("OPS")] == ["ops", "DevOps"]
+
+
+def test_a_group_one_has_left_is_not_offered_unless_one_is_there() -> None:
+    known = some()
+    known.listed(listed(OPS, "ops", role="left"))
+    known.listed(listed(DEV, "dev", role="banned"))
+    assert [chat.title for chat in known.by_use()] == ["bob", "lobby"]
+    known.switch(DEV)
+    assert "dev" in [chat.title for chat in known.by_use()]
+    known.listed(listed(OPS, "ops"))
+    assert "ops" in [chat.title for chat in known.by_use()], "one was invited again"
 
 
 def test_a_log_that_was_set_back_begins_anew() -> None:
