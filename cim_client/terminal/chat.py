@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import trio
 
-from cim_client import LOBBY, CimError, Client, Code, Event, Message
+from cim_client import LOBBY, CimError, Client, Event, Message
 from cim_client.terminal.commands.context import Address, Context
 from cim_client.terminal.commands.dispatch import Dispatch
 from cim_client.terminal.commands.settings import Settings
@@ -33,6 +33,7 @@ from cim_client.terminal.console import Console, PlainConsole
 from cim_client.terminal.display import colours, lines
 from cim_client.terminal.display.directory import Directory
 from cim_client.terminal.display.lines import Line, fitting, note
+from cim_client.terminal.display.outgoing import failed
 from cim_client.terminal.display.reading import ReadMarks
 from cim_client.terminal.display.screen import MAX_PENDING, Connection, Screen, Settlement
 from cim_client.terminal.display.spool import Spool
@@ -139,7 +140,7 @@ class Session:
             try:
                 client_msg_id = await self._me.post(to.to, text, reply_to=reply_to or None)
             except CimError as error:
-                self._settle_one(self._screen.settled_key(key, Settlement(str(error))))
+                self._settle_one(self._screen.settled_key(key, failed(error)))
             else:
                 self._settle_one(self._screen.posted(key, client_msg_id))
 
@@ -309,9 +310,8 @@ class Session:
                 stored = Settlement(conversation=event.conversation, seq=event.seq)
                 self._settle_one(self._screen.settled(event.client_msg_id, stored))
             case "failed" if event.state != "kept":  # those wait in the data folder for the next start
-                unknown = event.code == Code.OUTCOME_UNKNOWN
-                failed = Settlement(str(CimError(event.code, event.text)), unknown)
-                self._settle_one(self._screen.settled(event.client_msg_id, failed))
+                settlement = failed(CimError(event.code, event.text))
+                self._settle_one(self._screen.settled(event.client_msg_id, settlement))
             case "connection" if event.state in _STATES:
                 self._connection(event)
             case kind if kind not in ("failed", "connection"):

@@ -1,14 +1,15 @@
 """One's own messages from Enter until it is known what became of them. Pure.
 
 A message has a key until `post` has returned its id; what became of it may be told before that. Those that were refused
-are kept, so that they can be sent again; one whose outcome is unknown may have been stored, and is not.
+are kept, so that they can be sent again, unless that would not help; one whose outcome is unknown may have been stored,
+and is not.
 """
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from cim_client import Waiting, direct_users, is_group
+from cim_client import CimError, Code, Waiting, direct_users, is_group
 
 MAX_PENDING = 256
 """Own messages under way; more are not taken from the user until some are settled."""
@@ -18,6 +19,9 @@ MAX_EARLY = 64
 
 MAX_FAILED = 20
 """Refused messages that can be sent again."""
+
+_HOPELESS = (Code.BAD_REQUEST, Code.EMPTY_TEXT, Code.TEXT_TOO_LONG, Code.TOO_LARGE, Code.NO_SUCH_MESSAGE)
+"""It is the message itself that is refused, whatever becomes of the conversation."""
 
 
 class Pending(NamedTuple):
@@ -31,12 +35,26 @@ class Pending(NamedTuple):
 
 
 class Settlement(NamedTuple):
-    """How a message ended: stored at `seq` if there is no `reason`; `unknown`: it may have been stored."""
+    """How a message ended: stored at `seq` if there is no `reason`.
+
+    `unknown`: it may have been stored. `hopeless`: it would be refused again.
+    """
 
     reason: str = ""
     unknown: bool = False
     conversation: str = ""
     seq: int = 0
+    hopeless: bool = False
+
+    @property
+    def again(self) -> bool:
+        """Whether it can be sent once more, and that may help."""
+        return bool(self.reason) and not (self.unknown or self.hopeless)
+
+
+def failed(error: CimError) -> Settlement:
+    """How a message ended of which the SDK says that."""
+    return Settlement(str(error), error.code == Code.OUTCOME_UNKNOWN, hopeless=error.code in _HOPELESS)
 
 
 class Outgoing:
@@ -47,13 +65,13 @@ class Outgoing:
         self._keys: dict[str, int] = {}
         self._early: OrderedDict[str, Settlement] = OrderedDict()
         self._failed: deque[Pending] = deque(maxlen=MAX_FAILED)
-        self._in_doubt = False
+        self._lost = False
         self._last_key = 0
 
     @property
     def all_stored(self) -> bool:
         """Whether nothing is under way, in doubt, or refused and not sent again."""
-        return not (self.pending or self._failed or self._in_doubt)
+        return not (self.pending or self._failed or self._lost)
 
     def sending(self, message: Pending) -> int:
         """It was typed. The answer names it until it has an id."""
@@ -89,9 +107,10 @@ class Outgoing:
     def take(self, key: int, settlement: Settlement) -> Pending:
         """It is shown with what became of it, and is under way no more."""
         message = self.pending.pop(key)
-        if settlement.reason and not settlement.unknown:
+        if settlement.again:
             self._failed.append(message)
-        self._in_doubt = self._in_doubt or settlement.unknown
+        elif settlement.reason:
+            self._lost = True
         return message
 
     def take_failed(self) -> list[Pending]:

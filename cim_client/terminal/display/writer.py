@@ -61,7 +61,7 @@ class Writer:
         head = self._own_head(message, conversation, seq if self._settings.numbers else 0)
         rows = lines.message(head, message.text, self._width(), end=[_mark(settlement)])
         if settlement.reason:
-            again = "" if settlement.unknown else " (/retry sends it again)"
+            again = " (/retry sends it again)" if settlement.again else ""
             rows += lines.fitting([lines.note(settlement.reason + again, "note.failed")], self._width())
         return self._dated(self._now(), self._quote(conversation, message.reply_to) + rows)
 

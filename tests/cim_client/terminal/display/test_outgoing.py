@@ -1,8 +1,12 @@
 """One's own messages until it is known what became of them."""
 
-from cim_client.terminal.display.outgoing import MAX_EARLY, MAX_FAILED, Outgoing, Pending, Settlement
+import pytest
+
+from cim_client.errors import CimError
+from cim_client.terminal.display.outgoing import MAX_EARLY, MAX_FAILED, Outgoing, Pending, Settlement, failed
 from cim_client.types import Waiting
 from cim_common import ids
+from cim_common.wire.codes import Code
 
 
 def pending(text: str) -> Pending:
@@ -33,6 +37,26 @@ def test_what_was_refused_can_be_sent_again_once() -> None:
         outgoing.take(outgoing.sending(pending(text)), settlement)
     assert [message.text for message in outgoing.take_failed()] == ["no"]
     assert outgoing.take_failed() == []
+
+
+@pytest.mark.parametrize(
+    ("code", "again", "unknown"),
+    [
+        (Code.NO_SUCH_USER, True, False),
+        (Code.SENDER_LIMIT, True, False),
+        (Code.OUTCOME_UNKNOWN, False, True),
+        (Code.NO_SUCH_MESSAGE, False, False),
+        (Code.TEXT_TOO_LONG, False, False),
+    ],
+)
+def test_what_would_be_refused_again_is_not_kept(code: Code, again: bool, unknown: bool) -> None:
+    outgoing = Outgoing()
+    settlement = failed(CimError(code))
+    assert (settlement.again, settlement.unknown, settlement.reason) == (again, unknown, code.sentence)
+    outgoing.take(outgoing.sending(pending("hello")), settlement)
+    assert not outgoing.all_stored
+    assert bool(outgoing.take_failed()) == again
+    assert outgoing.all_stored == again
 
 
 def test_refused_messages_are_bounded() -> None:

@@ -81,6 +81,13 @@ def test_a_failure_says_why_and_can_be_sent_again() -> None:
     assert [message.text for message in window.screen.outgoing.take_failed()] == ["hello"]
 
 
+def test_what_would_be_refused_again_is_not_offered_to_be_sent_again() -> None:
+    window = Window()
+    key = window.screen.sending("answer", reply_to=99)
+    shown = texts(window.screen.settled_key(key, Settlement("There is no such message.", hopeless=True)))
+    assert shown == ["      ↳ #99", "12:00 me: answer  ✗ not sent", "* There is no such message."]
+
+
 def test_an_unknown_outcome_is_not_called_a_failure() -> None:
     window = Window()
     key = window.screen.sending("hello")
