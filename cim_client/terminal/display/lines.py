@@ -65,7 +65,7 @@ def message(
     texts = text_lines(text)
     if len(texts) > MAX_SHOWN_LINES:
         texts[MAX_SHOWN_LINES - 1 :] = [f"… ({len(texts) - MAX_SHOWN_LINES + 1} more lines)"]
-    behind = [(style, "  " + mark) for style, mark in end]
+    behind = [(style, ("  " if index or texts[-1] else "") + mark) for index, (style, mark) in enumerate(end)]
     rows: list[Line] = []
     start = [*heading(head, width), COLON]
     for line in texts[:-1]:

@@ -266,7 +266,7 @@ def test_a_recap_shows_messages_as_they_are_now() -> None:
     gone = window.message(1, "")._replace(recalled=True)
     changed = window.message(2, "new")._replace(edited=3)
     assert texts(window.screen.recap(ids.LOBBY, [gone, changed])) == [
-        "12:00 #1 bob:   (taken back)",
+        "12:00 #1 bob: (taken back)",
         "12:00 #2 bob: new  (edited)",
     ]
 
