@@ -4,10 +4,12 @@ from cim_client.terminal.display.sanitize import shown_name
 
 MAX_CONVERSATIONS = 1_000
 MAX_READERS = 1_000
-"""Readers remembered of a conversation; those above are not counted."""
+"""Readers remembered of one's newest message; those above are not counted."""
 
 
 class _Own:
+    """One's newest message at `seq`, as far as is known; `readers` have read up to a seq, that one at least."""
+
     __slots__ = ("delivered", "readers", "seq")
 
     def __init__(self) -> None:
@@ -25,7 +27,9 @@ class Receipts:
 
     def stored(self, conversation: str, seq: int) -> None:
         own = self._of(conversation)
-        own.seq = max(own.seq, seq)
+        if seq > own.seq:
+            own.seq = seq
+            own.readers = {user: read for user, read in own.readers.items() if read >= seq}
 
     def delivered(self, conversation: str, user: str, seq: int) -> None:
         if user != self._me:
@@ -34,7 +38,7 @@ class Receipts:
 
     def read(self, conversation: str, user: str, seq: int) -> None:
         own = self._of(conversation)
-        if user != self._me and (user in own.readers or len(own.readers) < MAX_READERS):
+        if user != self._me and seq >= own.seq and (user in own.readers or len(own.readers) < MAX_READERS):
             own.readers[user] = max(own.readers.get(user, 0), seq)
 
     def rewound(self, conversation: str) -> None:
@@ -45,9 +49,8 @@ class Receipts:
         own = self._own.get(conversation)
         if own is None or not own.seq:
             return ""
-        readers = [user for user, seq in own.readers.items() if seq >= own.seq]
-        if readers:
-            return f"✓✓ read by {shown_name(readers[0]) if len(readers) == 1 else len(readers)}"
+        if own.readers:
+            return f"✓✓ read by {shown_name(next(iter(own.readers))) if len(own.readers) == 1 else len(own.readers)}"
         return "✓✓ delivered" if own.delivered >= own.seq else "✓ stored"
 
     def _of(self, conversation: str) -> _Own:

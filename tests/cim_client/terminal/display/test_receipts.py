@@ -59,6 +59,19 @@ def test_names_are_harmless_and_all_is_bounded(monkeypatch: pytest.MonkeyPatch) 
     assert own.state("d") == ""
 
 
+def test_who_read_earlier_messages_takes_no_place_of_who_reads_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receipts, "MAX_READERS", 2)
+    own = Receipts("alice")
+    own.stored("d", 5)
+    for name in ("bob", "carol"):
+        own.read("d", name, 5)
+    own.stored("d", 7)
+    own.read("d", "dave", 6)
+    for name in ("eve", "frank"):
+        own.read("d", name, 7)
+    assert own.state("d") == "✓✓ read by 2"
+
+
 def test_of_a_log_that_was_set_back_nothing_is_known() -> None:
     own = Receipts("alice")
     own.stored("d", 5)
