@@ -160,27 +160,28 @@ class GroupCommit:
     def _bells(self) -> list[tuple[str, bytes]]:
         """The doorbells about the batch, for servers known to be interested."""
         rings: dict[str, list[bytes]] = {}
-        own = self._server
         for place, (append, known) in enumerate(self._batch, 1):
-            encoded = None
-            for server in known.servers:
-                if server == own:
-                    continue
-                if self._is_dead(server):
-                    self._give_up(append.conversation, known, server)
-                    continue
-                if encoded is None:
-                    encoded = push.ring_of_batch(known.prefix, place, append.meta + append.content, append.kind)
-                if server in rings:
-                    rings[server].append(encoded)
-                else:
-                    rings[server] = [encoded]
+            if others := self._others(append.conversation, known):
+                encoded = push.ring_of_batch(known.prefix, place, append.meta + append.content, append.kind)
+                for server in others:
+                    rings.setdefault(server, []).append(encoded)
         return [(server, bell) for server, parts in rings.items() for bell in push.doorbells(parts)]
 
-    def _give_up(self, conversation: str, known: ConversationKeys, server: str) -> None:
-        """A dead server is forgotten here, and shall be by the store. Its messages are answered with who is there."""
-        self._dead.append((conversation, server, known.interest[server]))
-        known.forget(server)
+    def _others(self, conversation: str, known: ConversationKeys) -> list[str]:
+        """The other servers known to be interested.
+
+        A dead one is forgotten here, and shall be by the store: the next message is answered with who is there.
+        """
+        others = []
+        for server in known.servers:
+            if server == self._server:
+                continue
+            if self._is_dead(server):
+                self._dead.append((conversation, server, known.interest[server]))
+                known.forget(server)
+            else:
+                others.append(server)
+        return others
 
     def doorbells(self) -> tuple[bytes, int] | None:
         """The push entries that are due, as bytes and number of commands; None when there are none."""
@@ -217,16 +218,10 @@ class GroupCommit:
 
     def _ring(self, append: Append, known: ConversationKeys, entry: bytes) -> None:
         """For a message whose interest was not known when it was written."""
-        encoded = None
-        for server in known.servers:
-            if server == self._server:
-                continue
-            if self._is_dead(server):
-                self._give_up(append.conversation, known, server)
-                continue
-            if encoded is None:
-                encoded = push.ring(known.prefix, append.seq, entry, append.kind)
-            self._rings.setdefault(server, []).append(encoded)
+        if others := self._others(append.conversation, known):
+            encoded = push.ring(known.prefix, append.seq, entry, append.kind)
+            for server in others:
+                self._rings.setdefault(server, []).append(encoded)
 
     def fail(self, error: StoreError | StoreUnavailable) -> list[Append]:
         """The batch in flight got no usable reply. Returns what is settled with it; the rest waits again.
