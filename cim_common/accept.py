@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import Any, Protocol
 
 from cim_common import ids
-from cim_common.store import keys, recent
+from cim_common.store import keys, push, recent
 from cim_common.store.scripts import APPEND, APPEND_CHANGES
 from cim_common.wire.codec import conversation_prefix, entry_content
 from cim_common.wire.codes import Code
@@ -177,7 +177,7 @@ _HEAD = b"*%d\r\n$7\r\nEVALSHA\r\n%b$%d\r\n%d\r\n" + _bulk(keys.RECENT.encode())
 _TEXTS = _bulk(APPEND.sha.encode())
 _CHANGES = _bulk(APPEND_CHANGES.sha.encode())
 _ARGUMENTS = b"%b$%d\r\n%b\r\n$%d\r\n%b\r\n%b$%d\r\n%b %b%b\r\n"
-_FIXED_ARGUMENTS = 9
+_FIXED_ARGUMENTS = 10
 _ARGUMENTS_EACH = 7
 _WITH_MODE_AND_OP = 9
 
@@ -186,6 +186,8 @@ _UNMETERED = b"u"
 
 _FREE = b"".join(_bulk(value) for value in (b"0", b"1e15", b"0", b"1e15"))
 """Rates for a batch of nothing but unmetered messages."""
+
+_PUSHES_KEPT = _bulk(b"%d" % push.MAX_STREAM_LENGTH)
 
 
 def pack(
@@ -226,9 +228,9 @@ def pack(
     count_text = b"%d" % key_count
     count = 3 + key_count + _FIXED_ARGUMENTS + len(bells) + width * len(batch)
     head = _HEAD % (count, script, len(count_text), key_count)
-    fixed = b"%b%b%b%b%b%b" % (
+    fixed = b"%b%b%b%b%b%b%b" % (
         _bulk(b"%d" % now_ms), limits, _bulk(b"%d" % start), _bulk(b"".join(mentions)), _bulk(b"%d" % width),
-        _bulk(b"%d" % len(bells)),
+        _bulk(b"%d" % len(bells)), _PUSHES_KEPT,
     )  # fmt: skip
     streams = [_bulk(keys.push(server).encode()) for server, _ in bells]
     return b"".join((head, *streams, *key_parts, fixed, *[_bulk(bell) for _, bell in bells], *arguments))
@@ -255,10 +257,10 @@ def _add_mode_and_op(
 
 
 def settle(append: Append, known: ConversationKeys, reply: Any) -> None:
-    """Read one reply of append.lua into its append, and news of interest into the conversation's record."""
-    if type(reply) is int:
-        append.status, append.seq = Status.STORED, reply
-        return
+    """Read a reply of append.lua into its append, and news of interest into the conversation's record.
+
+    Not the reply that nearly all get, a seq alone (`GroupCommit.complete`).
+    """
     kind = reply[0]
     if kind == b"N" or kind == b"D":
         append.status = Status.STORED if kind == b"N" else Status.KNOWN

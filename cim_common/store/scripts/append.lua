@@ -3,15 +3,15 @@
 -- Loaded twice: with the rules of parts/changes.lua in front, and without them for batches of texts only, which
 -- are nearly all.
 --
--- KEYS  1 recent; then the push stream of each doorbell; then per message 2: log, conv; then, when its mode is not 0 or u0, the idempotency key; then, when it has
---       an op, 4: overlay, todo, due, members. All keys of one message share a slot, those made here of the names of
---       these two included (interest, strangers' refusals).
+-- KEYS  1 recent; then the push stream of each doorbell; then per message 2: log, conv; then, when its mode is not 0 or
+--       u0, the idempotency key; then, when it has an op, 4: overlay, todo, due, members. All keys of one message share a
+--       slot, those made here of the names of these two included (interest, strangers' refusals).
 -- ARGV  1 now in ms by Redis' clock (as the caller knows it)
 --       2 ms one message costs its sender in a conversation, 3 ms of such cost allowed ahead
 --       4, 5 the same for a conversation as a whole, 6 the start of Redis (parts/incarnations.lua)
 --       7 what goes into `recent`: four bytes for each message (cim_common/store/recent.py)
 --       8 arguments per message: 9, or 7 when none in the batch has mode or op
---       9 how many doorbells there are; then each (cim_common/store/push.py)
+--       9 how many doorbells there are, 10 how many a push stream keeps; then each (cim_common/store/push.py)
 --       then per message: three fields of `conv`, "m:user", "o:user" and "s:user:device"; n, after, interest version
 --       known to the caller, "length meta+content" (parts/entries.lua),
 --       mode (0, or not given: idempotent by n; otherwise the seconds the idempotency key lives; with u in front the
@@ -54,8 +54,7 @@ local UNMETERED = byte('u')
 local MAX_STEPS = 64
 local RECENT_KEPT = 16384
 local REFUSALS_KEPT_S = 600
-local PUSHES_KEPT = 256
-local FIXED_KEYS, FIXED_ARGUMENTS = 1, 9
+local FIXED_KEYS, FIXED_ARGUMENTS = 1, 10
 local MAY_WRITE = {[byte('m')] = true, [byte('o')] = true, [byte('a')] = true} -- roles (parts/members.lua)
 
 local now = tonumber(ARGV[1])
@@ -291,7 +290,7 @@ if bells > 0 then
   end
   local text = any and table.concat(seqs, ' ')
   for bell = 1, any and bells or 0 do
-    redis.pcall('XADD', KEYS[FIXED_KEYS + bell], 'NOMKSTREAM', 'MAXLEN', '~', PUSHES_KEPT, '*',
+    redis.pcall('XADD', KEYS[FIXED_KEYS + bell], 'NOMKSTREAM', 'MAXLEN', '~', ARGV[10], '*',
       'd', ARGV[FIXED_ARGUMENTS + bell], 's', text)
   end
 end
