@@ -1,14 +1,10 @@
 """The commands of `cim bench` that run a benchmark. What a command needs is imported when it runs."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import click
 
 from cim.bench.options import Output, Place, generators, measured, measured_alone, output, progress, repeated, where
-
-if TYPE_CHECKING:
-    pass
 
 MAX_RATE = 1_000_000
 """More is due than a generator can count."""

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from cim.bench.results import Result
     from cim.bench.target import Target
 
-F = TypeVar("F", bound=Callable[..., Any])
+Command = Callable[..., Any]
+Options = Callable[[Command], Command]
 
 WRONG = 1
 INTERRUPTED = 130
@@ -42,32 +43,24 @@ class Output(NamedTuple):
     label: str
 
 
-def options(*options: Callable[[F], F]) -> Callable[[F], F]:
-    """Several options as one decorator, in this order."""
+def _gathered(name: str, into: type[Any], *gathered: Options) -> Options:
+    """These options as one argument, `name`, of the command; its help has them in this order."""
 
-    def add(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
-
-
-def _gathered(name: str, into: type[Any], *gathered: Callable[[F], F]) -> Callable[[F], F]:
-    """These options as one argument, `name`, of the command."""
-
-    def add(function: F) -> F:
+    def add(function: Command) -> Command:
         @functools.wraps(function)
         def command(**arguments: Any) -> Any:
             taken = {field: arguments.pop(field) for field in into._fields}
             return function(**arguments, **{name: into(**taken)})
 
-        return options(*gathered)(command)  # type: ignore[arg-type]
+        made: Command = command
+        for option in reversed(gathered):
+            made = option(made)
+        return made
 
     return add
 
 
-where: Callable[[F], F] = _gathered(
+where = _gathered(
     "place", Place,
     click.option(
         "--servers", type=click.IntRange(1, 64), default=2, show_default=True, help="IM servers of the own cluster."
@@ -85,7 +78,7 @@ where: Callable[[F], F] = _gathered(
     ),
 )  # fmt: skip
 
-output: Callable[[F], F] = _gathered(
+output = _gathered(
     "to", Output,
     click.option(
         "--json", "json_file", type=click.Path(dir_okay=False), metavar="FILE", help="Write the record there."

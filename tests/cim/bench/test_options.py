@@ -1,6 +1,7 @@
 """What commands of `cim bench` share: options in one argument each, repetition, the label, the files."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from cim.bench.target import Target
 from tests.cim.bench import records
 
 
-def command(run: "list[Result]", then: float | None = None) -> click.Command:
+def command(run: list[Result], then: Callable[[Result], Result] | None = None) -> click.Command:
     """A benchmark that finds these results one after the other."""
     waiting = iter(run)
 
@@ -24,10 +25,7 @@ def command(run: "list[Result]", then: float | None = None) -> click.Command:
     @where
     @output
     def benchmark(repeat: int, place: Place, to: Output) -> None:
-        def finished(result: Result) -> Result:
-            return replace(result, rate_per_s=then)
-
-        measured(lambda at: next(waiting), place, to, repeat, finished if then is not None else None)
+        measured(lambda at: next(waiting), place, to, repeat, then)
 
     return benchmark
 
@@ -54,8 +52,15 @@ def test_a_benchmark_is_repeated_and_its_median_is_labelled_and_written(tmp_path
 
 
 def test_what_follows_the_runs_is_done_once() -> None:
-    found = CliRunner().invoke(command([records.messages()] * 2, then=123.0), ["--route", "http://r", "--repeat", "2"])
+    followed: list[int] = []
+
+    def then(result: Result) -> Result:
+        followed.append(len(result.runs))
+        return replace(result, rate_per_s=123.0)
+
+    found = CliRunner().invoke(command([records.messages()] * 2, then), ["--route", "http://r", "--repeat", "2"])
     assert "123" in found.output
+    assert followed == [2]
 
 
 def test_a_loss_is_exit_code_1_and_a_file_that_cannot_be_written_costs_no_run(tmp_path: Path) -> None:
