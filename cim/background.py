@@ -34,6 +34,6 @@ def put_behind(parent: int) -> None:
 async def keep_behind(child: Child) -> None:
     """The same for whatever it starts from now on; until cancelled."""
     while True:
-        if child.pid is not None:
+        if child.pid is not None and child.ended() is None:  # else the number may be another's by now
             put_behind(child.pid)
         await trio.sleep(LOOK_S)
