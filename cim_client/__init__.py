@@ -1,6 +1,6 @@
 """The Python SDK of CIM: `connect` and what it gives (docs/sdk.md)."""
 
-from cim_client.client import Client, connect
+from cim_client.client import Client, connect, unsent
 from cim_client.errors import CimError, Closed, OutcomeUnknown, Refused, Unavailable
 from cim_client.groups import Group
 from cim_client.local import Local
@@ -52,4 +52,5 @@ __all__ = [
     "direct_users",
     "is_group",
     "record_of",
+    "unsent",
 ]

@@ -26,7 +26,7 @@ from cim_client.local import Local
 from cim_client.route_api import RouteApi
 from cim_client.store.contract import LocalStore
 from cim_client.store.failing import FallibleStore, open_or_memory
-from cim_client.store.opening import open_store
+from cim_client.store.opening import any_unsent, open_store
 from cim_client.streams import History, Stream
 from cim_client.types import Conversation, Device, Event, Member, Message, Presence, Receipt, Scheduled, Waiting
 from cim_common import ids
@@ -435,6 +435,17 @@ async def connect(
                 nursery.cancel_scope.cancel()
     if failure is not None:
         raise failure
+
+
+def unsent(route: str, *, name: str, data_dir: str | os.PathLike[str]) -> bool:
+    """Whether something posted waits in a data folder for the next program that connects with it.
+
+    What a program has that uses the folder just now does not count: that one sends it.
+
+    Raises:
+        CimError: that is no address of a route.
+    """
+    return any_unsent(data_dir, RouteApi(route).url, name)
 
 
 async def _wait_until_ready(core: Core, timeout_s: float) -> None:

@@ -1,5 +1,6 @@
 """What a device with a file keeps there, in SQLite."""
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -29,6 +30,19 @@ _PRAGMAS = ("page_size=512", "locking_mode=EXCLUSIVE", "journal_mode=WAL", "sync
 """A position is written for every message shown, in a transaction of its own, so that cost is what counts: nobody else
 opens the file, hence no locks are taken and given back each time, and a transaction writes one page, a small one. What
 is deleted is overwritten: a message that was taken back is not to be found there."""
+
+
+def has_unsent(path: Path) -> bool:
+    """Whether a device that nobody has open has something to send. One that is in use, or damaged, does not tell.
+
+    Looking takes no lock of the device, so that nobody else takes it for one in use; who opens it meanwhile waits.
+    """
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", 0.0, uri=True)) as db:
+            db.execute("PRAGMA locking_mode=EXCLUSIVE")
+            return db.execute("SELECT 1 FROM outbox LIMIT 1").fetchone() is not None
+    except sqlite3.DatabaseError:
+        return False
 
 
 class SqliteStore:

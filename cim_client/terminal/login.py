@@ -22,6 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from cim_client import unsent
 from cim_client.terminal.display.sanitize import one_line, shown_name
 
 TOKEN_FILE = "token"
@@ -49,7 +50,8 @@ class Account:
 
     A token belongs to a device, and a device to one program at a time: a second `cim chat` of the same account, opened
     beside the first, is another device with another token. `claim` finds the first that is free and keeps it until the
-    process ends; the SDK keeps its own file in the same folder. Names never become paths: a folder is named by a hash,
+    process ends, one that a chat has left with something to send before others; the SDK keeps its own file in the same
+    folder. Names never become paths: a folder is named by a hash,
     after a readable beginning of harmless characters.
 
     Without `claim` nothing is written: `device_folder` is None, and the tokens of the account's devices are only read.
@@ -64,11 +66,11 @@ class Account:
         self.device_folder: Path | None = None
 
     def claim(self) -> None:
-        """Raises LoginFailed when all devices are in use, OSError when the folder cannot be written."""
+        """Raises LoginFailed when all devices are in use, OSError when the folder cannot be written, CimError when the
+        route is no address."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(self.folder / NAME_FILE, json.dumps({"route": self.route, "name": self.name}))
-        for index in range(MAX_DEVICES):
-            device = self.folder / str(index)
+        for device in self._devices():
             device.mkdir(mode=0o700, exist_ok=True)
             lock = os.open(device / "lock", os.O_CREAT | os.O_RDWR, 0o600)
             try:
@@ -79,6 +81,15 @@ class Account:
             self.device_folder, self._lock = device, lock
             return
         raise LoginFailed(f"{MAX_DEVICES} chats of {shown_name(self.name)} are open on this machine")
+
+    def _devices(self) -> list[Path]:
+        """Their folders, whether they are there or not, in the order they are to be tried."""
+        devices = [self.folder / str(index) for index in range(MAX_DEVICES)]
+        there = [device for device in devices if device.exists()]
+        if len(there) < 2:
+            return devices
+        first = [device for device in there if unsent(self.route, name=self.name, data_dir=device)]
+        return [*first, *(device for device in devices if device not in first)]
 
     def release(self) -> None:
         os.close(self._lock)

@@ -82,7 +82,7 @@ def run(
         if options.store:
             _claim(account)
         failure = _log_in_and_chat(account, options, connect, ask)
-    except (LoginFailed, OSError) as error:
+    except (LoginFailed, CimError, OSError) as error:
         failure = str(error)
     except (EOFError, KeyboardInterrupt):
         failure = "not logged in"

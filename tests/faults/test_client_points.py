@@ -127,3 +127,20 @@ def test_a_chat_dies(away: AwayCluster, open_chat: OpenChat, tmp_path: Path, poi
     assert stored(away.route, name) == [first, second]
     assert [len(again.printed(text)) for text in (first, second)] == [1, 1]
     assert kept_locally(tmp_path, name) == [first, second]
+
+
+def test_a_second_chat_dies_and_one_chat_is_started_again(away: AwayCluster, open_chat: OpenChat) -> None:
+    away.come()
+    first = open_chat("twice")
+    first.until_bar(CONNECTED)
+    second = open_chat("twice", arm=(Point.KEPT, 1))
+    second.until_bar(CONNECTED)
+    away.go()
+    second.enter("twice: of the second")
+    assert dies(second)
+    first.leave()
+    away.come()
+    again = open_chat("twice")
+    again.until_stored("twice: of the second")
+    again.leave()
+    assert stored(away.route, "twice") == ["twice: of the second"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from cim_client import CimError, Client, Closed, Refused, connect
+from cim_client import CimError, Client, Closed, Refused, connect, unsent
 from cim_common import ids
 from cim_common.wire.codes import Code
 from tests.real_servers import SLOWNESS, eventually_async
@@ -62,6 +62,28 @@ async def test_what_is_posted_before_there_is_a_cluster_is_sent_once(away: AwayC
         assert me.waiting() == []
         assert (await texts_in(me, "bob"), await texts_in(me, ids.LOBBY)) == (["one", "three"], ["two"])
         assert me.state == "connected"
+
+
+async def test_what_a_second_client_posted_is_sent_by_whoever_comes_next(away: AwayCluster, tmp_path: Path) -> None:
+    await trio.to_thread.run_sync(away.come)
+    data = tmp_path / "alice"
+    token, _ = await first_login(away, data)
+    await trio.to_thread.run_sync(away.go)
+    async with (
+        connect(away.route, name="alice", token=token, data_dir=data, wait=False) as first,
+        connect(away.route, name="alice", token=token, data_dir=data, wait=False) as second,
+    ):
+        posted = await second.post("alice", "of the second")
+    assert unsent(away.route, name="alice", data_dir=data)
+    await trio.to_thread.run_sync(away.come)
+    async with connect(away.route, name="alice", password=PASSWORD, data_dir=data) as me:
+        assert (await event(me, "stored")).client_msg_id == posted
+        assert me.device == second.device
+        assert await texts_in(me, "alice") == ["of the second"]
+    assert not unsent(f"{away.route}/", name="alice", data_dir=data)
+    async with connect(away.route, name="alice", password=PASSWORD, data_dir=data) as me:
+        assert me.device == first.device
+        assert await texts_in(me, "alice") == ["of the second"]
 
 
 async def test_a_refused_token_ends_it_and_loses_nothing(away: AwayCluster, tmp_path: Path) -> None:

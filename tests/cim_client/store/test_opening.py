@@ -1,15 +1,24 @@
 """Which file a device gets, and what is told when it cannot be had."""
 
+import os
+import signal
 import sqlite3
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from cim_client.store.contract import Saved
-from cim_client.store.opening import open_store
+from cim_client.store.opening import any_unsent, open_store
+from cim_client.store.sqlite import SqliteStore
 from cim_client.views import Position
 from tests.cim_client.kept import ROUTE, opened
+
+OPENERS = 6
+ROUNDS = 5
 
 
 def test_a_second_opener_is_another_device(tmp_path: Path) -> None:
@@ -26,9 +35,63 @@ def test_a_second_opener_is_another_device(tmp_path: Path) -> None:
 def test_a_second_opener_is_another_device_without_posix_locks_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cim_client.store.opening.fcntl", None)
+    monkeypatch.setattr("cim_client.store.opening.POSIX_LOCKS", False)
     with opened(tmp_path) as first, opened(tmp_path) as second:
         assert first.device != second.device
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_device_with_something_to_send_goes_first(tmp_path: Path, killed: bool) -> None:
+    child = os.fork()
+    if not child:
+        first, second, third = (opened(tmp_path) for _ in range(3))
+        for store in (third, second):
+            store.save(Saved(store.next_n(), "bob", "waits to be sent"))
+        if killed:
+            os.kill(os.getpid(), signal.SIGKILL)
+        for store in (first, second, third):
+            store.close()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == (signal.SIGKILL if killed else 0)
+    assert any_unsent(tmp_path, ROUTE, "alice")
+    assert not any_unsent(tmp_path, ROUTE, "bob")
+    with opened(tmp_path) as second, opened(tmp_path) as third, opened(tmp_path) as first:
+        assert [path.name for path in (second.path, third.path, first.path)] == [
+            "device-1.db",
+            "device-2.db",
+            "device-0.db",
+        ]
+        assert not any_unsent(tmp_path, ROUTE, "alice")  # they are in use
+        for store in (second, third):
+            store.forget(store.saved()[0].n)
+    with opened(tmp_path) as store:
+        assert store.device == first.device
+
+
+def test_a_damaged_device_is_passed_over_for_one_with_something_to_send_only(tmp_path: Path) -> None:
+    with opened(tmp_path) as first, opened(tmp_path) as second:
+        second.save(Saved(second.next_n(), "bob", "waits to be sent"))
+    first.path.write_bytes(b"this was a database once")
+    with opened(tmp_path) as store:
+        assert store.device == second.device
+        store.forget(store.saved()[0].n)
+    with pytest.raises(OSError, match=f"{first.path.name} cannot be used"):
+        open_store(tmp_path, ROUTE, "alice")
+
+
+def test_many_that_open_a_folder_at_once_get_a_device_each_and_no_more(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        before = {stack.enter_context(opened(tmp_path)).device for _ in range(OPENERS)}
+    together = threading.Barrier(OPENERS)
+
+    def open_it(_: int) -> SqliteStore:
+        together.wait()
+        return opened(tmp_path)
+
+    for _ in range(ROUNDS):
+        with ThreadPoolExecutor(OPENERS) as pool, ExitStack() as stack:
+            stores = [stack.enter_context(store) for store in pool.map(open_it, range(OPENERS))]
+            assert {store.device for store in stores} == before
 
 
 def test_accounts_and_clusters_are_apart(tmp_path: Path) -> None:

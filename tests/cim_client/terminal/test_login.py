@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from cim_client.store.contract import Saved
+from cim_client.store.opening import open_store
 from cim_client.terminal.login import Account, LoginFailed, known_accounts, known_password, name_taken, new_password
 
 
@@ -91,6 +93,26 @@ def test_each_open_chat_is_a_device_of_its_own(tmp_path: Path) -> None:
     assert third.token() == "of the first"
     second.release()
     third.release()
+
+
+def test_a_device_with_something_to_send_goes_first(tmp_path: Path) -> None:
+    first, second, alone = (Account(str(tmp_path), "http://h:1/", "alice") for _ in range(3))
+    first.claim()
+    second.claim()
+    store = open_store(second.device_folder, "http://h:1", "alice")
+    store.save(Saved(store.next_n(), "bob", "waits to be sent"))
+    store.close()
+    first.release()
+    second.release()
+    alone.claim()
+    assert alone.device_folder == second.device_folder
+    store = open_store(alone.device_folder, "http://h:1", "alice")
+    store.forget(1)
+    store.close()
+    alone.release()
+    alone.claim()
+    assert alone.device_folder == first.device_folder
+    alone.release()
 
 
 def test_one_folder_per_route_and_name(tmp_path: Path) -> None:
