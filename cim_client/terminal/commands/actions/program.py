@@ -21,11 +21,11 @@ async def info(context: Context) -> None:
 
 
 async def emoji_page(context: Context, number: int = 1) -> None:
-    """Five aliases and what they stand for."""
+    """Five emoji and what can be typed for each."""
     page = emoji.page(number)
     if not page:
         raise Wrong(f"there are pages 1 to {emoji.pages()}")
-    await context.show([note(f"{alias}  {char}") for alias, char in page])
+    await context.show([note(f"{' '.join(aliases)}  {char}") for char, aliases in page])
 
 
 async def leave(context: Context) -> None:

@@ -60,9 +60,17 @@ def test_pages_hold_five_and_together_everything() -> None:
     assert 1 <= len(emoji.page(emoji.pages())) <= 5
     assert len(dict(everything)) == len(everything) > 1_000
     assert emoji.page(0) == emoji.page(-1) == emoji.page(emoji.pages() + 1) == []
-    for alias, char in everything:
+    rows = [(alias, char) for char, aliases in everything for alias in aliases]
+    assert sorted(rows) == sorted(emoji.beginning(""))
+    for alias, char in rows:
         assert emoji.replaced(alias) == char
         assert len(alias) <= emoji.MAX_ALIAS_CHARS
+
+
+def test_an_emoji_stands_on_one_page_with_all_its_aliases() -> None:
+    assert [(":+1:", ":thumbs_up:", ":thumbsup:")] == [
+        tuple(aliases) for number in range(1, emoji.pages() + 1) for char, aliases in emoji.page(number) if char == "👍"
+    ]
 
 
 def test_the_library_is_not_loaded_before_it_is_needed() -> None:
