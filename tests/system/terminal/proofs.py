@@ -8,7 +8,7 @@ import pytest
 
 from cim_client import Refused
 from tests.real_servers import eventually
-from tests.system.terminal.chats import STORED
+from tests.system.terminal.chats import STORED, friend
 from tests.system.terminal.scene import Scene, id_in, proves
 
 # -- talking ---------------------------------------------------------------------------------------------
@@ -27,6 +27,8 @@ def _private(scene: Scene) -> None:
     scene.does(f"tess;;{text};;all of it", f"{text};;all of it  {STORED}")
     assert scene.found("sam", text).text == f"{text};;all of it"
     assert not [m for m in scene.tess.history("lobby", limit=50) if text in m.text]
+    scene.does(f"{scene.tess.user_id};;by number {text}", f"by number {text}  {STORED}")
+    assert scene.found("sam", f"by number {text}")
 
 
 @proves("/to")
@@ -40,6 +42,7 @@ def _to(scene: Scene) -> None:
     scene.goes_to("lobby")
     scene.does(f"third {text}", f"third {text}  {STORED}")
     assert scene.found("lobby", text).text == f"third {text}"
+    scene.does("/to no-such-person", "There is no user of that name.")
 
 
 @proves("/say")
@@ -128,6 +131,7 @@ def _edit(scene: Scene) -> None:
     scene.said("between")
     scene.does(f"/edit ^ newest {new}", f"#{seq} is edited")
     assert scene.found("lobby", new).text == f"newest {new}"
+    scene.does(f"/edit 999999 {new}", "no such message")
 
 
 @proves("/recall")
@@ -137,11 +141,17 @@ def _recall(scene: Scene) -> None:
     assert scene.tess.history("lobby", limit=1, before_seq=seq + 1).__next__().recalled
 
 
+def _pins(scene: Scene, group: str) -> tuple[int, ...]:
+    """As Tess sees them."""
+    return next(found.pins for found in scene.tess.conversations() if found.id == group)
+
+
 @proves("/pin")
 def _pin(scene: Scene) -> None:
     group = scene.tess.group(scene.group()).id
     seq = scene.said("rules", group)
     scene.does(f"/pin {seq}", f"#{seq} is pinned")
+    assert _pins(scene, group) == (seq,)
 
 
 @proves("/unpin")
@@ -150,6 +160,7 @@ def _unpin(scene: Scene) -> None:
     seq = scene.said("rules", group)
     scene.does(f"/pin {seq}", f"#{seq} is pinned")
     scene.does(f"/unpin {seq}", f"#{seq} is not pinned any more")
+    assert _pins(scene, group) == ()
 
 
 @proves(":emoji")
@@ -173,12 +184,16 @@ def _beginning(scene: Scene) -> None:
     scene.does(":pu te", "tess")
     scene.does(":qu sa", "sam")
     scene.does(":pu nobody-begins-so", "no name begins with")
+    for name, prefix in (("张伟", "张"), ("محمد-علي", "محمد-")):
+        with friend(scene.cluster, name):
+            scene.does(f":pu {prefix}", f"1 begins with {prefix}: {name}")
 
 
 @proves("/who")
 def _who(scene: Scene) -> None:
     scene.does("/who", "online: ")
-    scene.does("/who tess", "tess is online")
+    # Sam's server may learn of Tess's a moment after both have started.
+    eventually(lambda: "tess is online" in scene.does("/who tess", "tess is "))
     name = scene.group()
     scene.does("/who", f"2 in {name}: ", "sam (owner)", "tess")
 
@@ -246,7 +261,8 @@ def _create(scene: Scene) -> None:
 @proves("/group list")
 def _list(scene: Scene) -> None:
     name = scene.group()
-    scene.does("/group list", f"{name}: owner, 2 members")
+    scene.does("/group topic how to list", "how to list")
+    scene.does("/group list", f"{name}: owner, 2 members - how to list")
 
 
 @proves("/group members")
@@ -276,9 +292,10 @@ def _kick(scene: Scene) -> None:
 @proves("/group ban")
 def _ban(scene: Scene) -> None:
     name = scene.group()
-    scene.does("/group ban uma", "uma")
+    scene.does("/group ban uma", f"uma banned from {name}")
     with pytest.raises(Refused):
         scene.tess.group(name).invite("uma")
+    scene.does("/group invite uma", "banned there")
 
 
 @proves("/group unban")
@@ -345,7 +362,11 @@ def _search(scene: Scene) -> None:
     rows = scene.does(":q", f"1 会议 {word}", f"0 会议 {word}").splitlines()
     scene.does(":q 会议", f"11 会议 {word}")
     scene.does(f":q no-{word}", "nothing was found")
-    scene.does(f":q --server {word.upper()}", f"11 会议 {word}")
+    for sought in (word.upper(), f"会议 {word}"):
+        first = scene.does(f":q --server {sought}", ":q shows more").splitlines()
+        second = scene.does(":q", "that is all").splitlines()
+        found = [row.split(": ", 1)[1].split()[0] for row in first + second if word in row]
+        assert found == [str(number) for number in range(11, -1, -1)]
 
 
 @proves("/history")
@@ -355,8 +376,10 @@ def _history(scene: Scene) -> None:
         scene.said("later")
     rows = scene.does("/history 2", "later").splitlines()
     assert len([row for row in rows if "tess: " in row]) == 2
-    rows = scene.does(f"/history 1 before {seq + 1}", "first").splitlines()
-    assert len([row for row in rows if "tess: " in row]) == 1
+    for before in (f"#{seq + 1}", f"{datetime.now() + timedelta(days=1):%Y-%m-%d %H:%M}"):
+        rows = scene.does(f"/history 1 before {before}", "tess: ").splitlines()
+        assert len([row for row in rows if "tess: " in row]) == 1
+        assert ("first" in "".join(rows)) is before.startswith("#")
 
 
 @proves("/export")
@@ -426,7 +449,8 @@ def _all(scene: Scene) -> None:
 
 @proves(":info")
 def _info(scene: Scene) -> None:
-    scene.does(":info", "name     sam", f"user id  {scene.tess.user_id}"[:9], "device", "server   s", "route    http")
+    number = next(one.user_id for one in scene.tess.members(scene.tess.group(scene.group())) if one.name == "sam")
+    scene.does(":info", "name     sam", f"user id  {number}", "device", "server   s", f"route    {scene.cluster.route}")
 
 
 @proves("/set")
@@ -437,18 +461,25 @@ def _set(scene: Scene) -> None:
     scene.tess.send("lobby", text)
     assert scene.chat.until_printed(text).split()[0].count(":") == 2
     scene.does("/set time minutes", "minutes")
+    for value in ("off", "on"):
+        scene.does(f"/set receipts {value}", f"receipts   {value}")
+        scene.does(f"/set last_seen {value}", f"last_seen  {value}")
     scene.does("/set time noon", "usage: /set time")
     scene.does("/set nothing on", "there is no setting nothing")
 
 
 @proves("/devices")
 def _devices(scene: Scene) -> None:
-    scene.does("/devices", "online, this one")
+    with friend(scene.cluster, "sam") as second:
+        scene.does("/devices", "online, this one", f"{second.device}  online")
 
 
 @proves("/logout")
 def _logout(scene: Scene) -> None:
     """Another device, then this one: its token is gone, and it needs the password to come back."""
+    with friend(scene.cluster, "sam") as second:
+        scene.does(f"/logout {second.device}", f"{second.device} is logged out")
+        eventually(lambda: second.state == "closed")
     other = scene.another("vic")
     other.enter("/logout")
     assert other.wait() == 1

@@ -68,9 +68,8 @@ def test_pages_hold_five_and_together_everything() -> None:
 
 
 def test_an_emoji_stands_on_one_page_with_all_its_aliases() -> None:
-    assert [(":+1:", ":thumbs_up:", ":thumbsup:")] == [
-        tuple(aliases) for number in range(1, emoji.pages() + 1) for char, aliases in emoji.page(number) if char == "👍"
-    ]
+    rows = [row for number in range(1, emoji.pages() + 1) for row in emoji.page(number)]
+    assert [aliases for char, aliases in rows if char == "👍"] == [[":+1:", ":thumbs_up:", ":thumbsup:"]]
 
 
 def test_the_library_is_not_loaded_before_it_is_needed() -> None:
