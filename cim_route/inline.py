@@ -20,9 +20,9 @@ from typing import Any
 import structlog
 from flask import json
 from pydantic import ValidationError
-from redis.exceptions import ResponseError
 
 from cim_common.accept import Append
+from cim_common.store import resp
 from cim_common.store.flow import StoreUnavailable
 from cim_common.wire.codes import Code
 from cim_route import problems
@@ -33,7 +33,6 @@ from cim_route.polled import Sockets
 from cim_route.probes import Probes
 from cim_route.problems import Problem
 from cim_route.steps import Answer, Asked, Charge, InlineCall, Probe, Steps, Wait
-from cim_route.store import translate
 
 log = structlog.get_logger()
 
@@ -155,10 +154,9 @@ class Inline:
         else:
             self._append(call, asked)
 
-    def _replied(self, call: _Call, replies: list[Any] | Exception) -> None:
+    def _replied(self, call: _Call, replies: list[Any] | StoreUnavailable) -> None:
         if isinstance(replies, list):
-            error = next((reply for reply in replies if isinstance(reply, ResponseError)), None)
-            self._advance(call, replies if error is None else translate(error))
+            self._advance(call, resp.first_error(replies) or replies)
         else:
             self._advance(call, replies)
 

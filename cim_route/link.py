@@ -1,23 +1,19 @@
 """One connection to the store in the thread of the network: the commands of all calls of a turn are one write.
 
-redis-py makes the connection (TLS, AUTH, database) in a thread, which makes another one when it is lost; meanwhile
-calls are left to the threads. There is no retry: what was on its way when the connection broke is reported as such.
+A thread makes the connection, and another one when it is lost; meanwhile calls are left to the threads.
 """
 
-import socket
-import ssl
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-import hiredis
 import redis
 import structlog
-from redis.exceptions import ResponseError
 
 from cim_common.dial import dialer
+from cim_common.redis_socket import Done, RedisSocket
 from cim_common.store import resp
 from cim_common.store.flow import Command, StoreUnavailable
 from cim_route.polled import Polled, Sockets
@@ -26,10 +22,6 @@ from cim_route.store import SOCKET_TIMEOUT_S
 log = structlog.get_logger()
 
 RECONNECT_S = 0.5
-RECEIVE_BYTES = 262_144
-
-Done = Callable[[list[Any] | Exception], None]
-"""Gets the replies, or why there are none. A reply may be an error of Redis (`ResponseError`)."""
 
 
 class Link(Polled):
@@ -37,12 +29,8 @@ class Link(Polled):
 
     def __init__(self, redis_url: str) -> None:
         self._dial = dialer(redis_url, SOCKET_TIMEOUT_S)
-        self._reader = self._new_reader()
-        self._connection: Any = None
-        self._sock: socket.socket | None = None
+        self._sock: RedisSocket | None = None
         self._sockets: Sockets = {}
-        self._out: list[bytes] = []
-        self._waiting: deque[tuple[int, list[Any], Done, float]] = deque()
         self._lost = threading.Event()
         self._closing = False
 
@@ -64,25 +52,15 @@ class Link(Polled):
         """Send commands with the next `flush`; `done` is called later, and once."""
         if self._sock is None:
             raise StoreUnavailable("not connected")
-        self._waiting.append((len(commands), [], done, time.monotonic() + SOCKET_TIMEOUT_S))
-        self._out.append(resp.pack(commands))
+        self._sock.write(resp.pack(commands), len(commands), done, time.monotonic() + SOCKET_TIMEOUT_S)
 
     def flush(self) -> None:
-        if self._sock is None or not self._out:
-            return
-        data = b"".join(self._out)
-        try:
-            sent = self._sock.send(data)
-        except (BlockingIOError, ssl.SSLWantWriteError):
-            sent = 0
-        except OSError as error:
-            self._lose(str(error))
-            return
-        self._out = [data[sent:]] if sent < len(data) else []
+        if self._sock is not None:
+            self._lose(self._sock.flush())
 
     def check(self, now: float) -> None:
         """Give the connection up if its oldest reply is overdue."""
-        if self._waiting and self._waiting[0][3] < now:
+        if self._sock is not None and self._sock.overdue(now):
             self._lose("no reply in time")
 
     # -- a thread of its own ----------------------------------------------------------------------------
@@ -96,7 +74,7 @@ class Link(Polled):
                 self._lost.wait(RECONNECT_S)  # the store's own link and the threads tell of it
                 continue
             self._lost.clear()
-            post(lambda made=connection: self._attach(made))  # type: ignore[misc]
+            post(partial(self._attach, connection))
             self._lost.wait()
 
     # -- the thread of the network ----------------------------------------------------------------------
@@ -105,64 +83,29 @@ class Link(Polled):
         if self._closing:
             connection.disconnect()
             return
-        self._connection, self._sock = connection, connection._sock
-        connection._sock.setblocking(False)
-        self._reader = self._new_reader()
-        self._sockets[connection._sock.fileno()] = self
-
-    def _new_reader(self) -> Any:
-        return hiredis.Reader(replyError=ResponseError)
+        self._sock = RedisSocket(connection)
+        self._sockets[self._sock.fileno()] = self
 
     def writable(self) -> bool:
-        return bool(self._out)
+        return self._sock is not None and self._sock.unwritten
 
     def handle_write_event(self) -> None:
         self.flush()
 
     def handle_read_event(self) -> None:
-        if self._sock is None:
-            return
-        try:
-            data = self._sock.recv(RECEIVE_BYTES)
-            while isinstance(self._sock, ssl.SSLSocket) and self._sock.pending():
-                data += self._sock.recv(RECEIVE_BYTES)
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return
-        except OSError as error:
-            self._lose(str(error))
-            return
-        if not data:
-            self._lose("closed by the store")
-            return
-        self._reader.feed(data)
-        try:
-            self._dispatch()
-        except hiredis.ProtocolError as error:
-            self._lose(str(error))
-
-    def _dispatch(self) -> None:
-        while self._waiting:
-            count, replies, done, _ = self._waiting[0]
-            while len(replies) < count:
-                reply = self._reader.gets()
-                if reply is False:
-                    return
-                replies.append(reply)
-            self._waiting.popleft()
-            done(replies)
+        if self._sock is not None:
+            self._lose(self._sock.receive())
 
     def handle_close(self) -> None:
         self._lose("closed by the store")
 
-    def _lose(self, why: str) -> None:
-        if self._sock is None:
+    def _lose(self, why: str | None) -> None:
+        """It is lost, if there is a reason for that."""
+        if why is None or self._sock is None:
             return
         if not self._closing:
             log.warning("store_lost", link="inline", error=why)
-        del self._sockets[self._sock.fileno()]
-        self._connection.disconnect()
-        self._sock, self._out = None, []
-        waiting, self._waiting = self._waiting, deque()
-        for _, _, done, _ in waiting:
-            done(StoreUnavailable(why))
+        sock, self._sock = self._sock, None
+        del self._sockets[sock.fileno()]
+        sock.close(why)
         self._lost.set()

@@ -7,12 +7,13 @@ from typing import Any
 from cim_common import faults
 from cim_common.accept import Append, Status
 from cim_common.faults import Point
+from cim_common.store import resp
 from cim_common.store.clock import StoreClock
 from cim_common.store.commit import RETRY_AWAY_MS, GroupCommit
 from cim_common.store.flow import StoreError, StoreUnavailable
 from cim_common.wire.codes import Code
 from cim_server.pump import Pump
-from cim_server.redis_link import RedisLink, first_error
+from cim_server.redis_link import RedisLink
 
 _CREATE = Status.CREATE
 
@@ -101,7 +102,7 @@ class CommitWorker:
                 faults.reach(Point.PUSHES_WRITTEN)
 
     def _answered(self, replies: list[Any] | StoreUnavailable) -> None:
-        error = replies if isinstance(replies, StoreUnavailable) else first_error(replies[-1:])
+        error = replies if isinstance(replies, StoreUnavailable) else resp.first_error(replies[-1:])
         if error is not None:
             _settle(self._group.fail(error))
             return

@@ -13,7 +13,7 @@ from cim_common.store.flow import Command, StoreUnavailable
 from cim_common.store.push import MAX_STREAM_LENGTH, Rung
 from cim_common.wire.doorbell_pb2 import Doorbell
 from cim_server.pump import Pump
-from cim_server.redis_link import RedisLink, first_error
+from cim_server.redis_link import RedisLink
 
 log = structlog.get_logger()
 
@@ -59,7 +59,7 @@ class PushReader:
     def _answered(self, replies: list[Any] | StoreUnavailable) -> None:
         if isinstance(replies, StoreUnavailable):
             return  # Read again when the link is back.
-        error = first_error(replies)
+        error = resp.first_error(replies)
         if error is not None:
             log.error("push_stream_unreadable", error=str(error))
             self._pump.timers.after(RETRY_S, self._read)

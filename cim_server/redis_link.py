@@ -1,22 +1,14 @@
-"""One connection to Redis on the pump's epoll: bytes out, replies back in order.
+"""One connection to Redis on the pump's epoll (`cim_common/redis_socket.py`), made in a thread, and made again."""
 
-redis-py makes the connection (TLS, AUTH, HELLO, database) in a thread; from then on its socket is ours.
-There is no retry here: what was in flight when a connection broke is reported as unknown, for a silent
-second try could append twice.
-"""
-
-import socket
-import ssl
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import hiredis
 import redis
 import structlog
 import trio
 
 from cim_common.dial import dialer
+from cim_common.redis_socket import Done, RedisSocket
 from cim_common.store import resp
 from cim_common.store.flow import Flow, StoreError, StoreUnavailable, T
 from cim_common.store.incarnations import start_of
@@ -33,12 +25,6 @@ MAX_WAITING = 20_000
 """Pipelines without a reply; beyond that the next one fails at once."""
 
 BACK_OFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)
-RECEIVE_BYTES = 262_144
-
-UNAVAILABLE = (b"LOADING", b"OOM", b"MISCONF", b"READONLY", b"MASTERDOWN", b"BUSY", b"NOSCRIPT", b"TRYAGAIN")
-"""Errors that say "not now", by their first word; any other is a StoreError."""
-
-Done = Callable[[list[Any] | StoreUnavailable], None]
 
 
 class RedisLink:
@@ -59,13 +45,9 @@ class RedisLink:
         self._name = name
         self._dial = dialer(url, CONNECT_TIMEOUT_S)
         self._on_up, self._on_down = on_up, on_down
-        self._sock: socket.socket | None = None
+        self._sock: RedisSocket | None = None
         self.up = False
-        self._keeper: Any = None
-        self._reader = hiredis.Reader()
-        self._out: list[bytes] = []
         self._blocked = False
-        self._waiting: deque[tuple[int, list[Any], Done, float]] = deque()
         self._lost = trio.Event()
         self.start = 0
 
@@ -76,16 +58,11 @@ class RedisLink:
     @property
     def waiting(self) -> int:
         """Pipelines without all their replies."""
-        return len(self._waiting)
-
-    @property
-    def idle(self) -> bool:
-        """Whether every reply has come."""
-        return not self._waiting
+        return 0 if self._sock is None else self._sock.waiting
 
     def write(self, data: bytes, replies: int, done: Done) -> None:
         """Send commands with so many replies; `done` gets them all, or StoreUnavailable. Never called at once."""
-        if self._sock is None or len(self._waiting) >= MAX_WAITING:
+        if self._sock is None or self._sock.waiting >= MAX_WAITING:
             error = StoreUnavailable("not connected" if self._sock is None else "too much in flight")
             self._pump.timers.after(0, lambda: done(error))
             self._pump.wake()
@@ -95,10 +72,9 @@ class RedisLink:
             self._pump.timers.after(0, lambda: done([]))
             self._pump.wake()
             return
-        self._waiting.append((replies, [], done, self._pump.now + REPLY_TIMEOUT_S))
-        if not self._out and not self._blocked:
+        if not self._sock.unwritten:
             self._pump.flush_later(self)
-        self._out.append(data)
+        self._sock.write(data, replies, done, self._pump.now + REPLY_TIMEOUT_S)
 
     def run(self, flow: Flow[T], done: Callable[[T | StoreError | StoreUnavailable], None]) -> None:
         """Drive a flow to its end; `done` gets its result, or the error that ended it."""
@@ -125,7 +101,7 @@ class RedisLink:
             elif isinstance(replies, StoreUnavailable):
                 commands = flow.throw(replies)
             else:
-                error = first_error(replies)
+                error = resp.first_error(replies)
                 commands = flow.throw(error) if error else flow.send(replies)
         except StopIteration as stop:
             done(stop.value)
@@ -140,7 +116,7 @@ class RedisLink:
         try:
             while True:
                 try:
-                    self._keeper = await trio.to_thread.run_sync(self._connect)
+                    connection = await trio.to_thread.run_sync(self._connect)
                 except (redis.RedisError, OSError) as error:
                     if str(error) != reason:
                         reason = str(error)
@@ -149,7 +125,7 @@ class RedisLink:
                     attempt += 1
                     continue
                 attempt, reason = 0, ""
-                self._attach()
+                self._attach(connection)
                 await self._lost.wait()
         finally:
             self._detach("closed")
@@ -164,13 +140,10 @@ class RedisLink:
         self.start = start_of(connection.read_response())
         return connection
 
-    def _attach(self) -> None:
-        sock = self._keeper._sock
-        sock.setblocking(False)
-        self._reader = hiredis.Reader()
+    def _attach(self, connection: Any) -> None:
         self._lost = trio.Event()
-        self._sock, self.up = sock, True
-        self._pump.add_store(sock.fileno(), self)
+        self._sock, self.up = RedisSocket(connection), True
+        self._pump.add_store(self._sock.fileno(), self)
         log.info("store_connected", link=self._name)
         self._watch_deadline()
         self._on_up()
@@ -182,91 +155,35 @@ class RedisLink:
         def check() -> None:
             if self._sock is not sock or sock is None:
                 return
-            if self._waiting and self._waiting[0][3] < self._pump.now:
+            if sock.overdue(self._pump.now):
                 self._detach("no reply in time")
             else:
                 self._pump.timers.after(1.0, check)
 
         self._pump.timers.after(1.0, check)
 
-    def _detach(self, why: str) -> None:
-        if self._sock is None:
+    def _detach(self, why: str | None) -> None:
+        """It is lost, if there is a reason for that."""
+        if why is None or self._sock is None:
             return
-        log.warning("store_lost", link=self._name, reason=why, in_flight=len(self._waiting))
-        self._pump.remove_store(self._sock.fileno())
-        self._keeper.disconnect()
-        self._sock, self.up = None, False
-        self._out, self._blocked = [], False
-        waiting, self._waiting = self._waiting, deque()
-        for _, _, done, _ in waiting:
-            done(StoreUnavailable(why))
+        log.warning("store_lost", link=self._name, reason=why, in_flight=self.waiting)
+        sock, self._sock, self.up, self._blocked = self._sock, None, False, False
+        self._pump.remove_store(sock.fileno())
+        sock.close(why)
         self._on_down()
         self._lost.set()
         self._pump.wake()
 
     def ready(self, events: int) -> None:
-        if events & (READ | GONE):
-            self._receive()
-        if events & WRITE and self._sock is not None:
+        if events & (READ | GONE) and self._sock is not None:
+            self._detach(self._sock.receive())
+        if events & WRITE:
             self.flush()
 
-    def _receive(self) -> None:
-        assert self._sock is not None
-        try:
-            data = self._sock.recv(RECEIVE_BYTES)
-            while isinstance(self._sock, ssl.SSLSocket) and self._sock.pending():
-                data += self._sock.recv(RECEIVE_BYTES)
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return
-        except OSError as error:
-            self._detach(str(error))
-            return
-        if not data:
-            self._detach("closed by the store")
-            return
-        self._reader.feed(data)
-        self._dispatch()
-
-    def _dispatch(self) -> None:
-        try:
-            while self._waiting:
-                count, replies, done, _ = self._waiting[0]
-                while len(replies) < count:
-                    reply = self._reader.gets()
-                    if reply is False:
-                        return
-                    replies.append(reply)
-                self._waiting.popleft()
-                done(replies)
-                for reply in replies:
-                    if type(reply) is hiredis.ReplyError and str(reply).startswith("NOSCRIPT"):
-                        self._detach("the store has forgotten the scripts")
-                        break
-        except hiredis.ProtocolError as error:
-            self._detach(str(error))
-
     def flush(self) -> None:
-        if self._sock is None or not self._out:
+        if self._sock is None:
             return
-        data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
-        try:
-            sent = self._sock.send(data)
-        except (BlockingIOError, ssl.SSLWantWriteError):
-            sent = 0
-        except OSError as error:
-            self._detach(str(error))
-            return
-        self._out = [data[sent:]] if sent < len(data) else []
-        if bool(self._out) != self._blocked:
-            self._blocked = bool(self._out)
+        self._detach(self._sock.flush())
+        if self._sock is not None and self._sock.unwritten != self._blocked:
+            self._blocked = self._sock.unwritten
             self._pump.change(self._sock.fileno(), READ | WRITE if self._blocked else READ)
-
-
-def first_error(replies: list[Any]) -> StoreError | StoreUnavailable | None:
-    """The first error among replies, in our terms."""
-    for reply in replies:
-        if isinstance(reply, hiredis.ReplyError):
-            text = str(reply)
-            unavailable = text.encode().startswith(UNAVAILABLE)
-            return StoreUnavailable(text) if unavailable else StoreError(text)
-    return None

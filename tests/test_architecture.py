@@ -70,7 +70,6 @@ COVERED_ELSEWHERE = {
     "cim_common/store/keys.py": "store/test_commit.py",
     "cim_common/store/flow.py": "every test of the store",
     "cim_common/store/push.py": "store/test_commit.py",
-    "cim_common/store/resp.py": "store/test_commit.py",
     "cim_common/store/scripts.py": "every test of the store",
     "cim_common/wire/codes.py": "wire/test_codec.py",
     "cim_common/wire/commands.py": "wire/test_connection.py: every cell",

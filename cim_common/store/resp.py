@@ -1,12 +1,26 @@
-"""Commands as Redis protocol bytes (RESP2, as clients send it)."""
+"""Redis protocol (RESP2, as clients speak it): commands as bytes, and what an error among replies means."""
 
 from collections.abc import Iterable
+from typing import Any
 
-from hiredis import pack_command
+import hiredis
 
-from cim_common.store.flow import Command
+from cim_common.store.flow import Command, StoreError, StoreUnavailable
+
+UNAVAILABLE = (b"LOADING", b"OOM", b"MISCONF", b"READONLY", b"MASTERDOWN", b"BUSY", b"NOSCRIPT", b"TRYAGAIN")
+"""Errors that say "not now", by their first word; any other is a StoreError."""
 
 
 def pack(commands: Iterable[Command]) -> bytes:
     """One write for a whole pipeline."""
-    return b"".join([pack_command(command) for command in commands])  # type: ignore[arg-type]
+    return b"".join([hiredis.pack_command(command) for command in commands])  # type: ignore[arg-type]
+
+
+def first_error(replies: list[Any]) -> StoreError | StoreUnavailable | None:
+    """The first error among replies as hiredis reads them, in our terms."""
+    for reply in replies:
+        if isinstance(reply, hiredis.ReplyError):
+            text = str(reply)
+            unavailable = text.encode().startswith(UNAVAILABLE)
+            return StoreUnavailable(text) if unavailable else StoreError(text)
+    return None

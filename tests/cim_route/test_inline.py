@@ -38,7 +38,7 @@ class Network:
         flush = self.link.flush
 
         def counted() -> None:
-            self.writes += bool(self.link._out)
+            self.writes += self.link.writable()
             flush()
 
         self.link.flush = counted  # type: ignore[method-assign]

@@ -1,16 +1,18 @@
 """The connection to the store that the thread of the network has, on a real Redis; the test is that thread."""
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from redis.exceptions import ResponseError
 from waitress.wasyncore import poll2
 
-from cim_common.store.flow import Command, StoreUnavailable
+from cim_common.store import resp
+from cim_common.store.flow import Command, StoreError, StoreUnavailable
 from cim_route.link import Link
 from cim_route.polled import Sockets
+from cim_route.store import SOCKET_TIMEOUT_S
 from tests.real_servers import RealRedis, eventually
 
 
@@ -57,9 +59,9 @@ def make_network() -> Iterator[Callable[[str], Network]]:
 def test_what_is_asked_in_a_turn_is_one_write(make_network: Callable[[str], Network], redis_url: str) -> None:
     network = make_network(redis_url)
     first, second = network.ask(("SET", "k", "v"), ("GET", "k")), network.ask(("INCR", "n"))
-    assert len(b"".join(network.link._out).split(b"SET")) == 2
+    assert network.link.writable()
     network.link.flush()
-    assert network.link._out == []
+    assert not network.link.writable()
     assert (first, second) == ([], [])
     network.until(lambda: first and second)
     assert (first, second) == ([[b"OK", b"v"]], [[1]])
@@ -70,9 +72,8 @@ def test_an_error_is_the_reply_of_its_command_alone(make_network: Callable[[str]
     got, after = network.ask(("SET", "k", "v"), ("HGET", "k", "f")), network.ask(("GET", "k"))
     network.link.flush()
     network.until(lambda: after)
-    ((ok, error),) = got
-    assert ok == b"OK"
-    assert isinstance(error, ResponseError)
+    assert got[0][0] == b"OK"
+    assert isinstance(resp.first_error(got[0]), StoreError)
     assert after == [[b"v"]]
 
 
@@ -117,11 +118,23 @@ def test_a_store_that_says_nothing_is_given_up(
     server.pause()
     got = network.ask(("GET", "k"))
     network.link.flush()
-    due = network.link._waiting[0][3]
-    network.link.check(due - 0.1)
+    network.link.check(time.monotonic() + SOCKET_TIMEOUT_S - 0.5)
     assert got == []
-    network.link.check(due + 0.1)
+    network.link.check(time.monotonic() + SOCKET_TIMEOUT_S)
     assert isinstance(got[0], StoreUnavailable)
     assert network.sockets == {}
     server.resume()
+    network.until(lambda: network.link.up)
+
+
+def test_a_bug_in_what_gets_the_replies_is_told_and_costs_the_connection(
+    make_network: Callable[[str], Network], redis_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = make_network(redis_url)
+    network.link.ask([("PING",)], lambda replies: pytest.fail("a bug"))
+    got = network.ask(("PING",), ("DEBUG", "SLEEP", "0.2"))
+    network.link.flush()
+    network.until(lambda: not network.link.up)
+    assert isinstance(got[0], StoreUnavailable)
+    assert "a bug" in capsys.readouterr().out
     network.until(lambda: network.link.up)
