@@ -4,7 +4,7 @@ Tasks around one `Screen`, which only trio's thread touches:
 
 ==========  ============================================================================
 type        typed lines -> actions; ends the session at the end of input or at `:q!`
-post        queued messages -> SDK, one after the other, so that they keep their order
+post        what was typed -> SDK (posting.py)
 receive     the last lines of the conversation one begins in, then messages -> lines
 watch       events -> lines, settled messages, connection state
 print       lines -> console, many at a time
@@ -20,7 +20,6 @@ The first of type and watch that ends, ends the session. Nobody waits for a serv
 
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import trio
 
@@ -33,11 +32,11 @@ from cim_client.terminal.console import Console, PlainConsole
 from cim_client.terminal.display import colours, lines
 from cim_client.terminal.display.directory import Directory
 from cim_client.terminal.display.lines import Line, fitting, note
-from cim_client.terminal.display.outgoing import failed
 from cim_client.terminal.display.reading import ReadMarks
-from cim_client.terminal.display.screen import MAX_PENDING, Connection, Screen, Settlement
+from cim_client.terminal.display.screen import MAX_PENDING, Connection, Screen
 from cim_client.terminal.display.spool import Spool
 from cim_client.terminal.editor.assist import Assist
+from cim_client.terminal.posting import Posting
 
 HISTORY_LINES = 20
 """Lines of a conversation shown at the start, and when one goes there."""
@@ -54,15 +53,6 @@ PIPE_SETTLE_S = 30.0
 """How long messages under way are waited for at the end: a prompt shows the state, a pipe has no other chance."""
 
 _STATES = ("connecting", "connected", "reconnecting", "closed")
-
-
-class _Posting(NamedTuple):
-    """An own message on its way to the SDK; `key` is its name on the screen."""
-
-    key: int
-    to: Address
-    text: str
-    reply_to: int
 
 
 class Session:
@@ -83,8 +73,7 @@ class Session:
         self._screen.recent.look_up = self._kept
         self._in_hand = ""
         self._spool = Spool(console, self._draw)
-        self._outgoing, self._to_post = trio.open_memory_channel[_Posting](MAX_PENDING)
-        self._settled = trio.Event()
+        self._posting = Posting(me, self._screen, self._print, self._redraw_soon)
         self._drawn_anew = trio.Event()
         self._leaving = False
         self._unsent = False
@@ -105,7 +94,7 @@ class Session:
             self._print(self._screen.recap(LOBBY, self._local(LOBBY)))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._receive, connected)
-            for task in (self._post, self._spool.run, self._release):
+            for task in (self._posting.run, self._spool.run, self._release):
                 nursery.start_soon(task)
             for task in (self._redraw, self._directory.run, self._marks.run, self._assist.run):
                 nursery.start_soon(task)
@@ -134,15 +123,6 @@ class Session:
             self._redraw_soon()
             if self._leaving:
                 return
-
-    async def _post(self) -> None:
-        async for key, to, text, reply_to in self._to_post:
-            try:
-                client_msg_id = await self._me.post(to.to, text, reply_to=reply_to or None)
-            except CimError as error:
-                self._settle_one(self._screen.settled_key(key, failed(error)))
-            else:
-                self._settle_one(self._screen.posted(key, client_msg_id))
 
     async def _receive(self, greeted: bool) -> None:
         if not greeted:
@@ -175,8 +155,7 @@ class Session:
     async def _release(self) -> None:
         while True:
             await trio.sleep(RELEASE_EVERY_S)
-            if self._screen.held:
-                self._settle_one(self._screen.due())
+            self._print(self._screen.due())
 
     async def _redraw(self) -> None:
         while True:
@@ -214,14 +193,11 @@ class Session:
         await self._spool.room()
 
     async def say(self, to: Address, text: str, reply_to: int = 0) -> None:
-        if self._interactive and self._screen.pending >= MAX_PENDING:
+        if self._interactive and self._posting.full:
             await self._note(f"not taken: {MAX_PENDING} messages are pending already", "note.failed")
             return
-        while self._screen.pending >= MAX_PENDING:
-            await self._settled.wait()
-        key = self._screen.sending(text, to.to, to.name, reply_to)
-        self._outgoing.send_nowait(_Posting(key, to, text, reply_to))
-        self._redraw_soon()
+        await self._posting.room()
+        self._posting.say(to, text, reply_to)
 
     async def show(self, lines: list[Line]) -> None:
         self._print(fitting(lines, self._console.width))
@@ -238,9 +214,7 @@ class Session:
         self._redraw_soon()
 
     async def settled(self) -> None:
-        under_way = set(self._screen.outgoing.pending)
-        while not under_way.isdisjoint(self._screen.outgoing.pending):
-            await self._settled.wait()
+        await self._posting.settled()
 
     def newest(self, conversation: str, own: bool) -> int:
         chat = self._screen.conversations.chat(conversation)
@@ -306,15 +280,12 @@ class Session:
 
     def _told(self, event: Event) -> None:
         match event.kind:
-            case "stored":
-                stored = Settlement(conversation=event.conversation, seq=event.seq)
-                self._settle_one(self._screen.settled(event.client_msg_id, stored))
-            case "failed" if event.state != "kept":  # those wait in the data folder for the next start
-                settlement = failed(CimError(event.code, event.text))
-                self._settle_one(self._screen.settled(event.client_msg_id, settlement))
-            case "connection" if event.state in _STATES:
-                self._connection(event)
-            case kind if kind not in ("failed", "connection"):
+            case "stored" | "failed":
+                self._posting.happened(event)
+            case "connection":
+                if event.state in _STATES:
+                    self._connection(event)
+            case _:
                 if event.kind == "conversation" and event.state == "settings":
                     self._directory.changed()
                 self._print(self._screen.happened(event))
@@ -334,19 +305,11 @@ class Session:
         early = conversation == self._in_hand or (conversation == LOBBY and not self._greeted)
         return 0 if early else self._me.taken_up_to(conversation)
 
-    def _settle_one(self, settled: list[Line]) -> None:
-        """A message under way may be under way no more."""
-        self._print(settled)
-        self._redraw_soon()
-        self._settled.set()
-        self._settled = trio.Event()
-
     async def _settle(self) -> None:
         """Wait for what is under way, then say what is not known to be stored."""
         away = self._interactive and self._me.state != "connected"
         with trio.move_on_after(0 if away else PROMPT_SETTLE_S if self._interactive else PIPE_SETTLE_S):
-            while self._screen.pending:
-                await self._settled.wait()
+            await self._posting.settled()
         self._print(self._screen.all_held())
         self.failure = self.failure or self._screen.farewell()
         if not self._interactive and (self._unsent or not self._screen.outgoing.all_stored):

@@ -58,9 +58,10 @@ def failed(error: CimError) -> Settlement:
 
 
 class Outgoing:
-    """Messages under way, oldest first, and those that failed."""
+    """Messages under way, oldest first, and those that failed. `taken` is called when there is one less under way."""
 
     def __init__(self) -> None:
+        self.taken: Callable[[], None] = lambda: None
         self.pending: OrderedDict[int, Pending] = OrderedDict()
         self._keys: dict[str, int] = {}
         self._early: OrderedDict[str, Settlement] = OrderedDict()
@@ -111,6 +112,7 @@ class Outgoing:
             self._failed.append(message)
         elif settlement.reason:
             self._lost = True
+        self.taken()
         return message
 
     def take_failed(self) -> list[Pending]:
