@@ -21,7 +21,7 @@ from cim_client.account import Account
 from cim_client.conversing import Conversing
 from cim_client.core import Core
 from cim_client.errors import CimError, Refused, Unavailable
-from cim_client.groups import Group, chunks
+from cim_client.groups import Group, chunks, id_of
 from cim_client.local import Local
 from cim_client.route_api import RouteApi
 from cim_client.store.contract import LocalStore
@@ -131,7 +131,7 @@ class Client:
             OutcomeUnknown: no answer in time.
             Closed: the client has ended.
         """
-        return await self._conversing.send(_id(to), text, reply_to, timeout_s)
+        return await self._conversing.send(id_of(to), text, reply_to, timeout_s)
 
     async def post(self, to: Group | str, text: str, *, reply_to: int | None = None) -> str:
         """Queue a message and return its id without waiting; the events "stored" and "failed" tell the rest.
@@ -141,7 +141,7 @@ class Client:
         Raises:
             CimError: OVERLOADED, with 10,000 waiting already.
         """
-        posted = self._core.sending.post(_id(to), Send("", 0, 0, text, reply_to or 0))
+        posted = self._core.sending.post(id_of(to), Send("", 0, 0, text, reply_to or 0))
         await trio.lowlevel.checkpoint()
         return posted
 
@@ -161,7 +161,7 @@ class Client:
             Refused: ID_REUSED, if the key was used with another text in that conversation; or as `send`.
             OutcomeUnknown: no answer in time; the same call may be made again.
         """
-        return await self._account.send_once(_id(to), text, key, reply_to, timeout_s)
+        return await self._account.send_once(id_of(to), text, key, reply_to, timeout_s)
 
     def messages(self) -> AsyncIterator[Message]:
         """Messages as they come, each once, in order per conversation; ends when the client closes.
@@ -195,23 +195,23 @@ class Client:
         Newest first, from the head or below `before_seq`; oldest first above `after_seq`, or from the time `at` (a
         datetime, or seconds since 1970) on. The `gaps` of what is returned name what one may not or can not read.
         """
-        return self._conversing.history(_id(to), limit, before_seq, after_seq, at)
+        return self._conversing.history(id_of(to), limit, before_seq, after_seq, at)
 
     async def edit(self, conversation: Group | str, seq: int, text: str) -> Receipt:
         """Give a message of one's own another text."""
-        return await self._conversing.change(_id(conversation), Kind.EDITED, ref=seq, text=text)
+        return await self._conversing.change(id_of(conversation), Kind.EDITED, ref=seq, text=text)
 
     async def recall(self, conversation: Group | str, seq: int) -> Receipt:
         """Take a message back: one's own, or, as admin of a group, anybody's."""
-        return await self._conversing.change(_id(conversation), Kind.RECALLED, ref=seq)
+        return await self._conversing.change(id_of(conversation), Kind.RECALLED, ref=seq)
 
     async def react(self, conversation: Group | str, seq: int, emoji: str, remove: bool = False) -> Receipt:
         """Put an emoji to a message, or take it back."""
-        return await self._conversing.change(_id(conversation), Kind.REACTION, ref=seq, text=emoji, removed=remove)
+        return await self._conversing.change(id_of(conversation), Kind.REACTION, ref=seq, text=emoji, removed=remove)
 
     async def pin_message(self, conversation: Group | str, seq: int, remove: bool = False) -> Receipt:
         """Pin a message for everyone in the conversation, or no longer."""
-        return await self._conversing.change(_id(conversation), Kind.PINNED, ref=seq, removed=remove)
+        return await self._conversing.change(id_of(conversation), Kind.PINNED, ref=seq, removed=remove)
 
     # -- groups ------------------------------------------------------------------------------------------
 
@@ -258,11 +258,11 @@ class Client:
         Raises:
             Refused: NO_SUCH_USER.
         """
-        return await self._conversing.conversation(_id(to))
+        return await self._conversing.conversation(id_of(to))
 
     async def members(self, conversation: Group | str) -> list[Member]:
         """Who takes part in a group or a direct conversation, by name."""
-        return await self._conversing.members(_id(conversation))
+        return await self._conversing.members(id_of(conversation))
 
     # -- one's own view of conversations -----------------------------------------------------------------
 
@@ -276,23 +276,23 @@ class Client:
 
     async def mark_read(self, conversation: Group | str, seq: int) -> None:
         """Everything up to seq is read, on all of one's devices."""
-        await self._conversing.mark_read(_id(conversation), seq)
+        await self._conversing.mark_read(id_of(conversation), seq)
 
     async def read_by(self, conversation: Group | str) -> dict[str, int]:
         """Up to where each member has read."""
-        return {member.name: member.read for member in await self._conversing.members(_id(conversation), reads=True)}
+        return {member.name: member.read for member in await self._conversing.members(id_of(conversation), reads=True)}
 
     async def typing(self, conversation: Group | str) -> None:
         """Let the others know that one is typing; told at most once every 3 s."""
-        await self._conversing.typing(_id(conversation))
+        await self._conversing.typing(id_of(conversation))
 
     async def pin(self, conversation: Group | str, on: bool = True) -> None:
         """Keep the conversation on top of one's list."""
-        await self._conversing.set(_id(conversation), "pinned", on)
+        await self._conversing.set(id_of(conversation), "pinned", on)
 
     async def mute(self, conversation: Group | str, on: bool = True) -> None:
         """Not be disturbed by a conversation; its messages come all the same."""
-        await self._conversing.set(_id(conversation), "muted", on)
+        await self._conversing.set(id_of(conversation), "muted", on)
 
     async def block(self, name: str) -> None:
         """Let a user not write to one any more."""
@@ -310,7 +310,7 @@ class Client:
         self, to: Group | str, text: str, *, in_s: float | None = None, at: datetime | None = None
     ) -> Scheduled:
         """Have a message sent in some seconds or at a time, connected or not. At most 100, and a year ahead."""
-        return await self._account.schedule(_id(to), text, in_s, at)
+        return await self._account.schedule(id_of(to), text, in_s, at)
 
     async def scheduled(self) -> list[Scheduled]:
         """What waits, the next one first."""
@@ -363,10 +363,6 @@ class Client:
     async def close(self) -> None:
         """End: what was shown is written, what waits is given up (posted messages stay in the data folder)."""
         await self._core.close()
-
-
-def _id(conversation: Group | str) -> str:
-    return conversation.id if isinstance(conversation, Group) else conversation
 
 
 @contextlib.asynccontextmanager

@@ -77,6 +77,11 @@ class Group:
             await self._conversing.change(self.id, kind, targets=targets)
 
 
+def id_of(conversation: Group | str) -> str:
+    """A group by its id; whatever else names a conversation as it is."""
+    return conversation.id if isinstance(conversation, Group) else conversation
+
+
 def flat(names: Iterable[str | Iterable[str]]) -> Iterator[str]:
     """Names given one by one or as a list."""
     for name in names:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from cim_client.groups import Group
+from cim_client.groups import Group, id_of
 from cim_client.store.contract import LocalStore
 from cim_client.types import Found, Message
 
@@ -32,12 +32,12 @@ class Local:
 
         With the `id` of the last one found as `before_id` a search goes on. At most 1,000 at a time.
         """
-        where = None if conversation is None else _id(conversation)
+        where = None if conversation is None else id_of(conversation)
         return self._store.ask(lambda tables: tables.messages.search(text, where, limit, before_id))
 
     def messages(self, conversation: Group | str, limit: int = 100, before_seq: int | None = None) -> list[Message]:
         """Messages of a conversation, newest first, or those below `before_seq`. At most 1,000 at a time."""
-        return self._store.ask(lambda tables: tables.messages.messages(_id(conversation), limit, before_seq))
+        return self._store.ask(lambda tables: tables.messages.messages(id_of(conversation), limit, before_seq))
 
     def latest(self, conversation: Group | str) -> Message | None:
         """The newest message of a conversation."""
@@ -46,23 +46,25 @@ class Local:
 
     def export(self, conversation: Group | str | None = None) -> Iterator[Message]:
         """All messages, or those of a conversation, oldest first. They are read some at a time as one goes on."""
-        where = None if conversation is None else _id(conversation)
-        after = -1
-        while True:
-            page, after = self._store.ask(lambda tables: tables.messages.export(where, after))  # noqa: B023
-            if not page:
-                return
-            yield from page
+        where = None if conversation is None else id_of(conversation)
+
+        def page(after: int) -> tuple[list[Message], int]:
+            return self._store.ask(lambda tables: tables.messages.export(where, after))
+
+        messages, after = page(-1)
+        while messages:
+            yield from messages
+            messages, after = page(after)
 
     # -- one's own ---------------------------------------------------------------------------------------
 
     def draft(self, conversation: Group | str) -> str:
         """What was half typed in a conversation, "" if nothing was."""
-        return self._store.ask(lambda tables: tables.own.draft(_id(conversation)))
+        return self._store.ask(lambda tables: tables.own.draft(id_of(conversation)))
 
     def set_draft(self, conversation: Group | str, text: str) -> None:
         """Keep what is half typed, up to 65,536 characters of it, over restarts; "" forgets it."""
-        self._store.ask(lambda tables: tables.own.set_draft(_id(conversation), text))
+        self._store.ask(lambda tables: tables.own.set_draft(id_of(conversation), text))
 
     def setting(self, name: str) -> str | None:
         """What a setting of the program was set to last, None if it never was."""
@@ -83,7 +85,3 @@ class Local:
     def add_typed(self, line: str) -> None:
         """Remember a line for `typed`, the newest 1,000 of them. One that is typed again at once is remembered once."""
         self._store.ask(lambda tables: tables.own.add_typed(line))
-
-
-def _id(conversation: Group | str) -> str:
-    return conversation.id if isinstance(conversation, Group) else conversation

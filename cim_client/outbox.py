@@ -156,10 +156,6 @@ class Outbox:
             after = message.n
         return frames
 
-    def next_due(self) -> float | None:
-        """When a pause ends, if one does."""
-        return min((lane.paused_until for lane in self._lanes.values() if lane.paused_until), default=None)
-
     def proven(self, conversation: str) -> None:
         """The store has taken a message of this device there: its numbers are its own."""
         if self._careful:

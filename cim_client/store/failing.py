@@ -12,16 +12,13 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
-from cim_client.store.contract import Kept, LocalStore, Saved, Tables
+from cim_client.store.contract import Kept, LocalStore, Saved, T, Tables
 from cim_client.store.memory import MemoryStore
 from cim_client.store.opening import open_store
 from cim_client.store.schema import PRIMARY_CODE
 from cim_client.views import Keep, Passed, Position
 from cim_common import ids
-
-T = TypeVar("T")
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _KEPT_NOT = "What comes from here on is not kept on this machine."

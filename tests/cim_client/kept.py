@@ -1,13 +1,16 @@
 """Entries and stores for tests of what a device keeps."""
 
 import os
+import resource
 import signal
 import sqlite3
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from cim_client.local import Local
 from cim_client.store.contract import LocalStore
@@ -32,16 +35,16 @@ def opened(folder: Path, name: str = "alice", keeps: bool = True) -> SqliteStore
 
 
 def text(
-    seq: int, words: str = "", conversation: str = "c", time_ms: int | None = None, known_to: int = 0, **more: object
+    seq: int, words: str = "", conversation: str = "c", time_ms: int | None = None, known_to: int = 0, **more: Any
 ) -> Passed:
     at = BEGIN_MS + seq * 1_000 if time_ms is None else time_ms
     entry = Entry(seq, BOB, "bob", "d2", seq, at, words or f"text {seq}")
-    return Passed(conversation, entry._replace(**more), known_to or seq)  # type: ignore[arg-type]
+    return Passed(conversation, entry._replace(**more), known_to or seq)
 
 
-def change(seq: int, kind: Kind, ref: int, words: str = "", conversation: str = "c", **more: object) -> Passed:
+def change(seq: int, kind: Kind, ref: int, words: str = "", conversation: str = "c", **more: Any) -> Passed:
     entry = Entry(seq, BOB, "bob", "d2", seq, BEGIN_MS + seq * 1_000, words, int(kind), ref=ref)
-    return Passed(conversation, entry._replace(**more), seq)  # type: ignore[arg-type]
+    return Passed(conversation, entry._replace(**more), seq)
 
 
 def keep(store: LocalStore, *keeps: Keep) -> None:
@@ -76,6 +79,23 @@ def numbered(first: int, last: int, conversation: str = "c") -> Iterable[Passed]
     return [text(seq, conversation=conversation) for seq in range(first, last + 1)]
 
 
+@contextmanager
+def file_limit(size: int) -> Iterator[None]:
+    """No file of this process may grow beyond that (RLIMIT_FSIZE): a write fails for real."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def no_room(folder: Path) -> AbstractContextManager[None]:
+    """No file may grow beyond what the log of the database in a folder is now: the next write there fails."""
+    (log,) = folder.rglob("*.db-wal")
+    return file_limit(log.stat().st_size)
+
+
 class _Counted(sqlite3.Connection):
     """Kills the process before its n-th statement."""
 
@@ -103,8 +123,8 @@ def killed_before(statement: int, work: Callable[[], object]) -> bool:
         code = 1
         try:
             _Counted.left = statement
-            sqlite3.connect = partial(sqlite3.connect, factory=_Counted)  # type: ignore[assignment]
-            work()
+            with patch.object(sqlite3, "connect", partial(sqlite3.connect, factory=_Counted)):
+                work()
             code = 0
         except BaseException:
             traceback.print_exc()

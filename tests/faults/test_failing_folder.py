@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import resource
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import trio
 
 from cim_client import CimError, Client, connect
 from cim_client.store import sqlite as on_disk
+from tests.cim_client.kept import no_room
 from tests.faults.small_disk import ClientFolder, client_folders
 from tests.real_servers import SLOWNESS, eventually_async
 from tests.system.cluster import AwayCluster
@@ -140,18 +140,6 @@ def test_a_damaged_file_is_told_and_left(away: AwayCluster, open_chat: OpenChat,
     chat.leave()
     assert path.read_bytes() == damaged
     assert lobby(away.route) == ["before", "all the same"]
-
-
-@contextmanager
-def no_room(folder: Path) -> Iterator[None]:
-    """No file of ours may grow beyond what the log of the database is now."""
-    (log,) = folder.rglob("*.db-wal")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def alice(away: AwayCluster, folder: Path, token: str | None = None) -> AbstractAsyncContextManager[Client]:

@@ -1,7 +1,6 @@
 """A device whose data folder fails: nothing is given, sent or lost in silence, at whichever moment it is (F1 to F6)."""
 
 import random
-import resource
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ from cim_client.views import Position
 from cim_common import ids
 from cim_common.wire.codes import Code
 from cim_common.wire.messages import Ack, Nack, Send
-from tests.cim_client.kept import found, own, seqs, text
+from tests.cim_client.kept import found, no_room, own, seqs, text
 from tests.cim_client.kept import opened as kept_file
 
 ROUTE = "http://127.0.0.1:8083"
@@ -42,18 +41,6 @@ def opened(folder: Path) -> Iterator[tuple[FallibleStore, list[str]]]:
         yield store, told
     finally:
         store.close()
-
-
-@contextmanager
-def no_room(folder: Path) -> Iterator[None]:
-    """No file may grow beyond what the log of our database is now (RLIMIT_FSIZE): the next write fails for real."""
-    (log,) = folder.rglob("*.db-wal")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_as_long_as_all_is_well_it_is_the_file(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Accounts on this machine, and asking for passwords."""
 
-import resource
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from cim_client.store.contract import Saved
 from cim_client.store.opening import open_store
 from cim_client.terminal.login import Account, LoginFailed, known_accounts, known_password, name_taken, new_password
+from tests.cim_client.kept import file_limit
 
 
 def answers(*typed: str) -> tuple[list[str], Callable[[str], str]]:
@@ -66,16 +66,12 @@ def test_a_token_that_cannot_be_written_leaves_the_one_before(tmp_path: Path, mo
     account = Account(str(tmp_path), "http://h:1", "alice")
     account.claim()
     account.keep_token("before")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
-    try:
+    with file_limit(0):
         with pytest.raises(OSError, match="File too large"):
             account.keep_token("after")
         again = Account(str(tmp_path), "http://h:1", "alice")
         again.claim()  # what it would write is there already
         again.release()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert account.token() == "before"
     assert known_accounts(str(tmp_path), "http://h:1") == ["alice"]
     assert {path.name for path in account.folder.rglob("*")} == {"account.json", "0", "1", "lock", "token"}
