@@ -4,6 +4,8 @@ bounded."""
 import sqlite3
 from collections.abc import Mapping
 
+from cim_client.store.transaction import together
+
 MAX_DRAFTS = 1_000
 """The drafts changed last are kept."""
 
@@ -83,18 +85,15 @@ class OwnState:
 
     def set_groups(self, titles: Mapping[str, str]) -> None:
         """Groups have these titles now; "": one takes no part there any more."""
-        self._db.execute("BEGIN")
-        try:
+
+        def write() -> None:
             for group, title in titles.items():
                 self._db.execute("DELETE FROM groups WHERE id = ?", (group,))
                 if title:
                     self._db.execute("INSERT INTO groups VALUES (NULL, ?, ?)", (group, encodable(title)))
             self._keep_newest("groups", MAX_GROUPS)
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:  # SQLite may have ended it, on a full disk for one
-                self._db.execute("ROLLBACK")
-            raise
+
+        together(self._db, write)
 
     def _keep_newest(self, table: str, most: int) -> None:
         beyond = f"SELECT no FROM {table} ORDER BY no DESC LIMIT 1 OFFSET ?"

@@ -6,6 +6,8 @@ file as it was.
 
 import sqlite3
 
+from cim_client.store.transaction import together
+
 SCHEMA = 3
 
 PRIMARY_CODE = 0xFF
@@ -71,8 +73,8 @@ def prepare(db: sqlite3.Connection) -> None:
         raise NewerSchema(f"it has schema {version}; this program knows {SCHEMA}: use the newer program")
     if version == SCHEMA:
         return
-    db.execute("BEGIN IMMEDIATE")
-    try:
+
+    def convert() -> None:
         if not version:  # an earlier program may have been stopped before it wrote the version
             for name in ("facts", "positions", "outbox"):
                 db.execute(f"DROP TABLE IF EXISTS {name}")
@@ -80,10 +82,8 @@ def prepare(db: sqlite3.Connection) -> None:
             for statement in _STEPS[step]:
                 db.execute(statement)
         db.execute("INSERT OR REPLACE INTO facts VALUES ('schema', ?)", (str(SCHEMA),))
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
+
+    together(db, convert, "BEGIN IMMEDIATE")
 
 
 def _version(db: sqlite3.Connection) -> int:

@@ -11,6 +11,7 @@ from cim_client.store.contract import Kept, Saved, T, Tables
 from cim_client.store.messages import KeptMessages
 from cim_client.store.own import OwnState
 from cim_client.store.schema import make_index, prepare
+from cim_client.store.transaction import together
 from cim_client.views import Keep, Passed, Position
 from cim_common import ids
 
@@ -123,15 +124,10 @@ class SqliteStore:
             self._together(self.messages.tidy)
 
     def _together(self, writes: Callable[[], object]) -> None:
-        """All of it, or nothing."""
-        self._db.execute("BEGIN")
         try:
-            writes()
-            self._db.execute("COMMIT")
+            together(self._db, writes)
         except BaseException:
             self.messages.rolled_back()
-            if self._db.in_transaction:  # SQLite may have ended it, on a full disk for one
-                self._db.execute("ROLLBACK")
             raise
 
     def save(self, message: Saved) -> Kept:
