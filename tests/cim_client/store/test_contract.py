@@ -138,6 +138,13 @@ def test_what_was_read_back_before_an_edit_does_not_undo_it(store: LocalStore) -
     assert texts(store) == ["newer"]
 
 
+def test_what_was_read_back_before_a_recall_does_not_undo_it(store: LocalStore) -> None:
+    keep(store, text(1), change(10, Kind.RECALLED, 1))
+    keep(store, text(1, "as it was", known_to=9))
+    assert texts(store) == [""]
+    assert found(store, "as it was") == []
+
+
 def test_a_log_that_went_back_takes_its_rows_along(store: LocalStore) -> None:
     keep(store, *numbered(1, 9), *numbered(1, 9, "d"), change(10, Kind.EDITED, 2, "of the lost part"))
     keep(store, Rewound("c", 6, 10), Rewound("nowhere", 0, 5))
