@@ -1,8 +1,20 @@
 """What is printed while one types: all of it, in order, and the line stays as it is."""
 
+import asyncio
+import io
 import re
+from typing import Any
 
-from tests.terminals import Terminal
+from prompt_toolkit.application import Application
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.key_binding import KeyBindings
+
+from cim_client.terminal.display.lines import note
+from cim_client.terminal.editor.drawing import drawn
+from cim_client.terminal.editor.entry import Entry
+from cim_client.terminal.editor.picker import Picker
+from cim_client.terminal.editor.printing import Printer, Surface, size
+from tests.terminals import DEADLINE_S, Terminal
 
 
 def test_a_flood_is_printed_whole_and_in_order(typist: Terminal) -> None:
@@ -23,12 +35,51 @@ def test_many_lines_are_one_write(typist: Terminal) -> None:
     assert typist.seen.count("\x1b[?2004h") < 300
 
 
-def test_bracketed_paste_is_never_seen_off(typist: Terminal) -> None:
-    """Between two reads of the terminal it is on, whatever is printed."""
-    typist.type("@flood 300\r")
-    typist.until("flooded")
-    last_off, last_on = typist.seen.rfind("\x1b[?2004l"), typist.seen.rfind("\x1b[?2004h")
-    assert last_on > last_off
+class Written(io.StringIO):
+    """What is written, as each write has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.writes.append(text)
+        return super().write(text)
+
+
+class NoTrio:
+    """Trio's side, which waits for nothing."""
+
+    def run_sync_soon(self, do: object) -> None:
+        pass
+
+
+def test_no_write_leaves_the_prompt_away_or_bracketed_paste_off() -> None:
+    token: Any = NoTrio()
+    written, printer, entry = Written(), Printer(token), Entry((), lambda prefix: None, lambda: "lobby")
+
+    async def show(app: Application[None]) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            for number in range(5):
+                await printer.show([note(f"message {number}.")])
+                while f"message {number}." not in written.getvalue():
+                    await asyncio.sleep(0.005)
+        app.exit()
+
+    async def run() -> None:
+        with create_pipe_input() as keyboard:
+            app = drawn(printer, entry, Picker(), KeyBindings(), keyboard, Surface(written, size, term="xterm"))
+            app.create_background_task(show(app))
+            await app.run_async(pre_run=lambda: printer.start(app))
+
+    asyncio.run(run())
+    printing = [text for text in written.writes if "message" in text]
+    assert printing
+    for text in printing:
+        assert "\x1b[?2004l" in text
+        assert "lobby" in text[text.rindex("message") :]
+        assert text.rindex("\x1b[?2004h") > text.rindex("\x1b[?2004l")
+    assert sum("\x1b[?2004l" in text for text in written.writes) == len(printing) + 1  # the last one is the end
 
 
 def test_the_bell(typist: Terminal) -> None:
