@@ -104,6 +104,7 @@ class Printer:
     def start(self, app: Application[None]) -> None:
         self._app = app
         self._loop = asyncio.get_running_loop()
+        app.output.write_raw("\r")  # what is drawn counts from the left edge, and the shell may have left us elsewhere
         self._schedule()
 
     def stop(self) -> None:

@@ -3,10 +3,12 @@
 import asyncio
 import io
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pyte
 from prompt_toolkit.application import Application
-from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.key_binding import KeyBindings
 
 from cim_client.terminal.display.lines import note
@@ -14,7 +16,7 @@ from cim_client.terminal.editor.drawing import drawn
 from cim_client.terminal.editor.entry import Entry
 from cim_client.terminal.editor.picker import Picker
 from cim_client.terminal.editor.printing import Printer, Surface, size
-from tests.terminals import DEADLINE_S, Terminal
+from tests.terminals import DEADLINE_S, Emulator, Terminal
 
 
 def test_a_flood_is_printed_whole_and_in_order(typist: Terminal) -> None:
@@ -35,16 +37,25 @@ def test_many_lines_are_one_write(typist: Terminal) -> None:
     assert typist.seen.count("\x1b[?2004h") < 300
 
 
-class Written(io.StringIO):
-    """What is written, as each write has it."""
+class Screen(io.StringIO):
+    """What is written, as each write has it, in a terminal where a shell has left `$ ` in the row."""
 
     def __init__(self) -> None:
         super().__init__()
         self.writes: list[str] = []
+        self.emulator = Emulator(80, 24)
+        self._stream = pyte.Stream(self.emulator)
+        self._stream.feed("$ ")
 
     def write(self, text: str) -> int:
         self.writes.append(text)
-        return super().write(text)
+        self._stream.feed(text)
+        return len(text)
+
+    async def until(self, what: str) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            while not any(what in self.emulator.row(number) for number in range(24)):
+                await asyncio.sleep(0.005)
 
 
 class NoTrio:
@@ -54,32 +65,60 @@ class NoTrio:
         pass
 
 
-def test_no_write_leaves_the_prompt_away_or_bracketed_paste_off() -> None:
-    token: Any = NoTrio()
-    written, printer, entry = Written(), Printer(token), Entry((), lambda prefix: None, lambda: "lobby")
+Script = Callable[[Screen, Printer, PipeInput], Awaitable[None]]
 
-    async def show(app: Application[None]) -> None:
-        async with asyncio.timeout(DEADLINE_S):
-            for number in range(5):
-                await printer.show([note(f"message {number}.")])
-                while f"message {number}." not in written.getvalue():
-                    await asyncio.sleep(0.005)
-        app.exit()
+
+def prompted(script: Script, label: str) -> Screen:
+    """A prompt in this process, and what is done there."""
+    token: Any = NoTrio()
+    screen, printer, entry = Screen(), Printer(token), Entry((), lambda prefix: None, lambda: label)
+
+    async def act(app: Application[None], keyboard: PipeInput) -> None:
+        try:
+            await script(screen, printer, keyboard)
+        finally:
+            app.exit()
 
     async def run() -> None:
         with create_pipe_input() as keyboard:
-            app = drawn(printer, entry, Picker(), KeyBindings(), keyboard, Surface(written, size, term="xterm"))
-            app.create_background_task(show(app))
-            await app.run_async(pre_run=lambda: printer.start(app))
+            app = drawn(printer, entry, Picker(), KeyBindings(), keyboard, Surface(screen, size, term="xterm"))
+
+            def begin() -> None:
+                printer.start(app)
+                acting.append(app.create_background_task(act(app, keyboard)))
+
+            acting: list[asyncio.Task[None]] = []
+            await app.run_async(pre_run=begin)
+            await acting[0]
 
     asyncio.run(run())
-    printing = [text for text in written.writes if "message" in text]
+    return screen
+
+
+def test_no_write_leaves_the_prompt_away_or_bracketed_paste_off() -> None:
+    async def show(screen: Screen, printer: Printer, keyboard: PipeInput) -> None:
+        for number in range(5):
+            await printer.show([note(f"message {number}.")])
+            await screen.until(f"message {number}.")
+
+    writes = prompted(show, "lobby").writes
+    printing = [text for text in writes if "message" in text]
     assert printing
     for text in printing:
         assert "\x1b[?2004l" in text
         assert "lobby" in text[text.rindex("message") :]
         assert text.rindex("\x1b[?2004h") > text.rindex("\x1b[?2004l")
-    assert sum("\x1b[?2004l" in text for text in written.writes) == len(printing) + 1  # the last one is the end
+    assert sum("\x1b[?2004l" in text for text in writes) == len(printing) + 1  # the last one is the end
+
+
+def test_it_begins_at_the_left_edge_wherever_the_shell_has_left_the_cursor() -> None:
+    async def write(screen: Screen, printer: Printer, keyboard: PipeInput) -> None:
+        await screen.until(">")
+        keyboard.send_text("half a line")
+        await screen.until("half a line")
+        assert screen.emulator.row(0) == "> half a line"
+
+    prompted(write, "")
 
 
 def test_the_bell(typist: Terminal) -> None:
