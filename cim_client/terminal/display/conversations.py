@@ -50,13 +50,12 @@ class Unread(NamedTuple):
 class Conversations:
     """All of one window. `settings.show_all` off: what comes elsewhere is counted and not printed."""
 
-    def __init__(self, user_id: int, settings: Settings, current: str = LOBBY) -> None:
-        self._user_id = user_id
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._chats: dict[str, Chat] = {}
         self._unread: dict[str, None] = {}
-        self.current = current
-        self.chat(current)
+        self.current = LOBBY
+        self.chat(LOBBY)
 
     def __len__(self) -> int:
         return len(self._chats)
@@ -65,7 +64,7 @@ class Conversations:
         """What is known of a conversation; one not heard of before is made."""
         found = self._chats.get(conversation)
         if found is None:
-            found = self._chats[conversation] = Chat(conversation, _unnamed(conversation, self._user_id))
+            found = self._chats[conversation] = Chat(conversation, _unnamed(conversation))
             self._forget_old()
         return found
 
@@ -177,7 +176,7 @@ class Conversations:
         return sorted(found, key=lambda chat: (not chat.unread or chat.muted, chat.id == self.current))
 
 
-def _unnamed(conversation: str, user_id: int) -> str:
+def _unnamed(conversation: str) -> str:
     """What a conversation is called until its name is known."""
     if conversation == LOBBY:
         return LOBBY
@@ -186,4 +185,4 @@ def _unnamed(conversation: str, user_id: int) -> str:
     users = direct_users(conversation)
     if users is None:
         return conversation
-    return "(notes)" if users == (user_id, user_id) else "(private)"
+    return "(notes)" if users[0] == users[1] else "(private)"

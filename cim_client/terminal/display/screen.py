@@ -69,7 +69,7 @@ class Screen:
         self._now = now
         self._moment = moment
         self._settings = settings or Settings()
-        self.conversations = Conversations(user_id, self._settings)
+        self.conversations = Conversations(self._settings)
         self._writer = Writer(me, self.conversations, self._settings, width, now)
         self._order = Ordering(given)
         self._receipts = Receipts(me)

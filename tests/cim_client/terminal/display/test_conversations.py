@@ -14,7 +14,7 @@ OPS, DEV = ids.new_group(), ids.new_group()
 
 
 def some(settings: Settings | None = None) -> Conversations:
-    known = Conversations(ME, settings or Settings())
+    known = Conversations(settings or Settings())
     known.named(OPS, "ops")
     known.named(DIRECT, "bob")
     return known
@@ -150,7 +150,7 @@ def test_a_group_cannot_pass_for_somebody() -> None:
 
 
 def test_what_has_no_name_yet() -> None:
-    known = Conversations(ME, Settings())
+    known = Conversations(Settings())
     assert known.title(OPS) == "(group)"
     assert known.title(DIRECT) == "(private)"
     assert known.title(ids.direct(ME, ME)) == "(notes)"
@@ -162,7 +162,7 @@ def test_what_has_no_name_yet() -> None:
 
 
 def test_a_user_whose_conversation_is_learnt_later() -> None:
-    known = Conversations(ME, Settings())
+    known = Conversations(Settings())
     known.switch("bob")
     known.placed("bob", DIRECT)
     assert (known.current, known.title(DIRECT)) == (DIRECT, "bob")

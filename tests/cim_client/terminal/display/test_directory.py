@@ -40,7 +40,7 @@ class Me:
 
 def directory() -> tuple[Any, Conversations, Directory]:
     me: Any = Me()
-    known = Conversations(ME, Settings())
+    known = Conversations(Settings())
     return me, known, Directory(me, known)
 
 

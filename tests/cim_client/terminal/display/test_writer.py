@@ -17,7 +17,7 @@ OPS = ids.new_group()
 
 def writer(width: int | None = 80) -> Writer:
     settings = Settings()
-    return Writer("alice", Conversations(2**32, settings), settings, lambda: width, lambda: NOON)
+    return Writer("alice", Conversations(settings), settings, lambda: width, lambda: NOON)
 
 
 def said(text: str = "hi", sender: str = "bob") -> Message:

@@ -18,7 +18,7 @@ OPS, TEAM = ids.new_group(), ids.new_group()
 
 
 def some() -> Conversations:
-    known = Conversations(ME, Settings())
+    known = Conversations(Settings())
     known.named(OPS, "ops")
     known.named(TEAM, "the team")
     known.named(DIRECT, "bob")
@@ -51,7 +51,7 @@ def test_people_met_last_come_first_then_those_one_has_talked_to() -> None:
 
 
 def test_conversations_without_a_name_are_not_words() -> None:
-    known = Conversations(ME, Settings())
+    known = Conversations(Settings())
     known.chat(DIRECT)
     words = Offering(COMMANDS).offers(known, Recent()).words
     assert texts(words["conversation"]) == ["lobby"]
