@@ -48,6 +48,8 @@ DRAW_EVERY_S = 0.05
 """How often at most what stands around the prompt is drawn anew."""
 
 RELEASE_EVERY_S = 0.1
+"""How often is looked whether held lines need to wait no longer, while there are any."""
+
 PROMPT_SETTLE_S = 1.0
 PIPE_SETTLE_S = 30.0
 """How long messages under way are waited for at the end: a prompt shows the state, a pipe has no other chance."""
@@ -75,6 +77,7 @@ class Session:
         self._spool = Spool(console, self._draw)
         self._posting = Posting(me, self._screen, self._print, self._redraw_soon)
         self._drawn_anew = trio.Event()
+        self._some_held = trio.Event()
         self._leaving = False
         self._unsent = False
         self._first = to
@@ -154,8 +157,11 @@ class Session:
 
     async def _release(self) -> None:
         while True:
-            await trio.sleep(RELEASE_EVERY_S)
-            self._print(self._screen.due())
+            await self._some_held.wait()
+            self._some_held = trio.Event()
+            while self._screen.held:
+                await trio.sleep(RELEASE_EVERY_S)
+                self._print(self._screen.due())
 
     async def _redraw(self) -> None:
         while True:
@@ -320,6 +326,8 @@ class Session:
 
     def _print(self, rows: list[Line]) -> None:
         self._spool.add(self._coloured(rows))
+        if self._screen.held:
+            self._some_held.set()
 
     def _coloured(self, rows: list[Line]) -> list[Line]:
         return rows if self._settings.colours else [colours.without_colours(row) for row in rows]

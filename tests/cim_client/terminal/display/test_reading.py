@@ -45,6 +45,22 @@ async def test_once_a_second_and_forward_only(autojump_clock: trio.testing.MockC
         nursery.cancel_scope.cancel()
 
 
+async def test_what_could_not_be_marked_is_tried_again_by_itself(autojump_clock: trio.testing.MockClock) -> None:
+    me, marks = reading()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(marks.run)
+        me.raises = Unavailable(Code.NO_SERVER)
+        marks.shown(said(5))
+        await trio.sleep(3.5 * MARK_EVERY_S)
+        me.raises = None
+        await trio.sleep(1.5 * MARK_EVERY_S)
+        assert me.marks == [("lobby", 5)]
+        marks.shown(said(6))
+        await trio.sleep(1.5 * MARK_EVERY_S)
+        assert me.marks == [("lobby", 5), ("lobby", 6)]
+        nursery.cancel_scope.cancel()
+
+
 async def test_without_a_connection_it_is_made_up_for_later() -> None:
     me, marks = reading()
     marks.shown(said(5))
