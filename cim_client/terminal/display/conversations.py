@@ -134,9 +134,9 @@ class Conversations:
 
     def switch(self, conversation: str) -> int:
         """Go there; the answer is the seq up to which one had seen it, 0 if that is not known."""
-        here, there = self.chat(self.current), self.chat(conversation)
-        if here is not there:
-            here.left = max(here.newest, here.left)
+        here = self.chat(self.current)
+        here.left = max(here.newest, here.left)
+        there = self.chat(conversation)
         there.unread = 0
         self._unread.pop(conversation, None)
         self.current = conversation

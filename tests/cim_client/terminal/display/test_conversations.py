@@ -76,6 +76,14 @@ def test_going_where_one_is_leaves_nothing() -> None:
     assert known.switch(ids.LOBBY) == 6
 
 
+def test_what_was_read_elsewhere_is_not_new_to_one_who_leaves() -> None:
+    known = some()
+    known.switch(OPS)
+    known.listed(listed(OPS, "ops", head=10))
+    known.switch(ids.LOBBY)
+    assert known.switch(OPS) == 10
+
+
 def test_the_list_tells_what_was_left_unread_once() -> None:
     known = some()
     known.arrived(OPS, 9, own=False)
@@ -192,6 +200,11 @@ def test_a_log_that_was_set_back_begins_anew() -> None:
     known.arrived(ids.LOBBY, 9, own=True)
     known.rewound(ids.LOBBY, 4)
     assert known.chat(ids.LOBBY).newest == known.chat(ids.LOBBY).newest_own == 4
+    known.listed(listed(OPS, "ops", head=9))
+    known.rewound(OPS, 4)
+    known.arrived(OPS, 5, own=False)
+    assert waiting(known) == [("#ops", 1)]
+    assert known.switch(OPS) == 4
 
 
 def test_many_conversations_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

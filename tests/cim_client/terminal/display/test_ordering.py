@@ -58,6 +58,11 @@ def test_it_waits_for_what_the_sdk_has_still_to_give() -> None:
     assert seen(order.early("a", 6, 0, line("and mine"))) == ["and mine"]
 
 
+def test_what_the_sdk_has_given_already_is_not_waited_for() -> None:
+    order = Ordering({"a": 3}.get)
+    assert seen(order.early("a", 4, 0, line("mine"))) == ["mine"]
+
+
 def test_it_does_not_wait_for_ever() -> None:
     given: dict[str, int | None] = {"a": None, "b": 3}
     order = Ordering(given.get)
@@ -103,6 +108,7 @@ def test_a_log_that_was_set_back_is_shown_anew() -> None:
     order.covered("a", 1, 9)
     order.rewound("a", 4)
     assert seen(order.message("a", 5, line(5))) == ["5"]
+    assert order.early("a", 7, 0, line("mine")) == [], "of what stood at #6 before nothing follows"
 
 
 def test_what_is_held_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,15 @@
 import pytest
 
 from cim_client.errors import CimError
-from cim_client.terminal.display.outgoing import MAX_EARLY, MAX_FAILED, Outgoing, Pending, Settlement, failed
+from cim_client.terminal.display.outgoing import (
+    MAX_EARLY,
+    MAX_FAILED,
+    MAX_PENDING,
+    Outgoing,
+    Pending,
+    Settlement,
+    failed,
+)
 from cim_client.types import Waiting
 from cim_common import ids
 from cim_common.wire.codes import Code
@@ -82,6 +90,12 @@ def test_what_an_earlier_run_has_posted_is_under_way() -> None:
     names = [(message.name, message.reply_to) for message in outgoing.pending.values()]
     assert names == [("bob", 3), ("(private)", 0), ("ops", 0)]
     assert outgoing.settled("1:d:7", Settlement()) is not None
+
+
+def test_no_more_of_an_earlier_run_is_shown_than_may_be_under_way() -> None:
+    outgoing = Outgoing()
+    outgoing.found([Waiting(f"1:d:{n}", "lobby", str(n)) for n in range(MAX_PENDING + 5)], 5.0, str.upper)
+    assert len(outgoing.pending) == MAX_PENDING
 
 
 def test_whether_all_is_stored() -> None:

@@ -15,9 +15,11 @@ class Me:
     def __init__(self) -> None:
         self.marks: list[tuple[str, int]] = []
         self.raises: Exception | None = None
+        self.answers = trio.Event()
+        self.answers.set()
 
     async def mark_read(self, conversation: str, seq: int) -> None:
-        await trio.lowlevel.checkpoint()
+        await self.answers.wait()
         if self.raises is not None:
             raise self.raises
         self.marks.append((conversation, seq))
@@ -77,9 +79,11 @@ async def test_a_mark_written_meanwhile_is_not_set_back() -> None:
     marks.shown(said(5))
     me.raises = Unavailable(Code.NO_SERVER)
     async with trio.open_nursery() as nursery:
+        me.answers = trio.Event()
         nursery.start_soon(marks.write)
-        await trio.lowlevel.checkpoint()
+        await trio.testing.wait_all_tasks_blocked()
         marks.shown(said(9))
+        me.answers.set()
     me.raises = None
     await marks.write()
     assert me.marks == [("lobby", 9)]

@@ -10,7 +10,7 @@ from cim_client.terminal.commands.settings import Settings
 from cim_client.terminal.display.lines import Line, plain
 from cim_client.terminal.display.ordering import HOLD_S
 from cim_client.terminal.display.screen import MAX_PENDING_ROWS, Connection, Screen, Settlement
-from cim_client.types import Event, Message
+from cim_client.types import Conversation, Event, Message
 from cim_common import ids
 
 ME, BOB = 2**32, 2**32 + 7
@@ -195,6 +195,10 @@ def test_names_that_mention_one_are_set_off_and_may_ring() -> None:
     window.screen.ringing = False
     window.said(1, "psst", DIRECT)
     assert window.screen.ringing
+    window.screen.ringing = False
+    window.screen.conversations.chat(DIRECT).muted = True
+    window.said(2, "psst", DIRECT)
+    assert not window.screen.ringing
 
 
 # -- order and history -------------------------------------------------------------------------------------
@@ -261,6 +265,17 @@ def test_where_what_is_new_begins() -> None:
     assert "#ops 1" not in window.screen.toolbar()
 
 
+def test_what_one_wrote_elsewhere_meanwhile_is_not_new() -> None:
+    window = Window()
+    last = [window.message(seq, sender=sender) for seq, sender in ((1, "bob"), (2, "alice"), (3, "bob"))]
+    assert texts(window.screen.recap(ids.LOBBY, last, since=1)) == [
+        "12:00 #1 bob: hi",
+        "12:00 #2 me: hi  ✓",
+        "--- new since you left ---",
+        "12:00 #3 bob: hi",
+    ]
+
+
 def test_a_recap_shows_messages_as_they_are_now() -> None:
     window = Window()
     gone = window.message(1, "")._replace(recalled=True)
@@ -277,7 +292,19 @@ def test_a_log_that_was_set_back_is_told_and_shown_anew() -> None:
     assert window.happens("notice", "rewound", ref=3, seq=1) == [
         "* the cluster went back to an older copy: #2 to #3 are gone"
     ]
-    assert window.said(2, "other") == ["12:00 #2 bob: other"]
+    assert texts(window.screen.received(window.message(2, "other", reply_to=3))) == [
+        "      ↳ #3",
+        "12:00 #2 bob: other",
+    ]
+    assert window.happens("recalled", user="bob", ref=3, seq=3) == [], "what stood there is gone"
+
+
+def test_of_ones_own_message_in_a_log_that_was_set_back_nothing_is_known() -> None:
+    window = Window()
+    window.said(1)
+    window.sent(2)
+    window.happens("notice", "rewound", ref=2, seq=1)
+    assert "✓" not in window.screen.toolbar()
 
 
 @given(st.lists(st.integers(0, 3), max_size=40))
@@ -311,6 +338,13 @@ def test_changes_of_messages_that_were_shown_are_one_line() -> None:
     assert window.happens("edited", user="bob", ref=1, seq=2, text="first") == ["* bob edited #1: first"]
     assert texts(window.screen.received(window.message(3, "yes", reply_to=1)))[0] == "      ↳ bob #1: first"
     assert window.happens("edited", user="bob", ref=9, seq=4, text="never seen") == []
+
+
+def test_changes_of_messages_read_in_an_earlier_run_are_told() -> None:
+    window = Window()
+    listed = Conversation(ids.LOBBY, "lobby", "member", 0, 5, 5, False, False, 2, "", False, 0, 0)
+    window.screen.conversations.listed(listed)
+    assert window.happens("recalled", user="bob", ref=3, seq=1) == ["* bob took back #3"]
 
 
 def test_a_change_waits_for_its_message() -> None:

@@ -53,6 +53,20 @@ async def test_what_waits_is_handed_over_together(autojump_clock: trio.testing.M
         nursery.cancel_scope.cancel()
 
 
+async def test_what_stands_around_them_is_told_before() -> None:
+    console = Slow()
+    console.let.set()
+    told: list[int] = []
+    spool = Spool(console, lambda: told.append(len(console.printed)))  # type: ignore[arg-type]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(spool.run)
+        for text in ("1", "2"):
+            spool.add(lines(text))
+            await spool.flush()
+        nursery.cancel_scope.cancel()
+    assert told == [0, 1]
+
+
 async def test_who_brings_more_waits_while_much_is_unprinted(autojump_clock: trio.testing.MockClock) -> None:
     console = Slow()
     spool = Spool(console)  # type: ignore[arg-type]
