@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import redis
 import trio
+import trio.testing
 
+from cim import background
 from cim.background import NICENESS, keep_behind, put_behind
 from cim.data_folder import DataFolder
 from cim.embedded_redis import EmbeddedRedis
@@ -62,6 +64,21 @@ async def test_who_rewrites_gives_way_and_who_answers_does_not(rewriting: Rewrit
         await eventually_async(lambda: niceness(rewriting.writer) == NICENESS)
         nursery.cancel_scope.cancel()
     assert niceness(rewriting.pid) == before
+
+
+async def test_the_number_of_one_that_has_ended_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
+) -> None:
+    followed: list[int] = []
+    monkeypatch.setattr(background, "put_behind", followed.append)
+    child = Child("redis", lambda: ["true"], tmp_path / "log", {})
+    with trio.move_on_after(1):
+        await keep_behind(child)
+    child.start()
+    eventually(lambda: child.ended() is not None, 20)
+    with trio.move_on_after(1):
+        await keep_behind(child)
+    assert followed == []
 
 
 def test_a_process_that_has_ended_has_nobody() -> None:
