@@ -288,7 +288,7 @@ if bells > 0 then
     local rung = type(reply) == 'number'
     seqs[index], any = rung and reply or 0, any or rung
   end
-  local text = any and table.concat(seqs, ' ')
+  local text = table.concat(seqs, ' ')
   for bell = 1, any and bells or 0 do
     redis.pcall('XADD', KEYS[FIXED_KEYS + bell], 'NOMKSTREAM', 'MAXLEN', '~', ARGV[10], '*',
       'd', ARGV[FIXED_ARGUMENTS + bell], 's', text)

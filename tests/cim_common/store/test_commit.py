@@ -300,6 +300,24 @@ def test_only_what_is_new_rings(new_committer: Any, store: Any) -> None:
 
 
 @pytest.mark.invariant("I9")
+def test_a_batch_of_nothing_new_writes_no_doorbell(new_committer: Any, store: Any) -> None:
+    mine = new_committer("s1:e1")
+    second = SecondServer(mine, store)
+    mine.commit(mine.append(3, 2, "c"))
+    assert mine.commit(mine.append(3, 2, "c")) == [("KNOWN", 3, 0)]
+    assert len(second.entries()) == 1
+
+
+@pytest.mark.invariant("I9")
+def test_a_stream_that_nobody_reads_stays_short(new_committer: Any, store: Any) -> None:
+    mine = new_committer("s1:e1")
+    SecondServer(mine, store)
+    store.execute([("XADD", keys.push("s2:e2"), "*", "d", "")] * (4 * push.MAX_STREAM_LENGTH))
+    mine.commit(mine.append(3, 2, "c"))
+    assert push.MAX_STREAM_LENGTH <= store.command("XLEN", keys.push("s2:e2")) < 2 * push.MAX_STREAM_LENGTH
+
+
+@pytest.mark.invariant("I9")
 def test_a_change_rings_with_its_kind(new_committer: Any, store: Any) -> None:
     mine = new_committer("s1:e1")
     second = SecondServer(mine, store)
