@@ -65,8 +65,9 @@ def test_canonical_is_stable_short_and_clean(typed: str) -> None:
 def test_a_prefix_need_not_be_a_name() -> None:
     assert canonical_prefix("") == ""
     assert canonical_prefix("1") == "1"
-    assert canonical_prefix("LOB") == "lob"
-    for prefix in ("a b", "a\0", "x" * 65):
+    assert canonical_prefix("LOB") == canonical_prefix("ＬＯＢ") == "lob"
+    assert canonical_prefix("E\u0301") == "\u00e9"
+    for prefix in ("a b", "a\0", "a\ud800", "x" * 65):
         with pytest.raises(BadName):
             canonical_prefix(prefix)
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import redis
 
+from cim.background import NICENESS
+from cim.embedded_redis import JEMALLOC, allocator, binary
 from cim_client import connect
 from tests.real_servers import eventually
 from tests.system.cluster import Cluster
@@ -116,3 +118,18 @@ def test_every_child_that_dies_is_started_again(new_cluster: NewCluster) -> None
         eventually(lambda name=name: f"{name} started again" in cluster.said)  # type: ignore[misc]
         eventually(lambda name=name, before=before: cluster.pid_of(name) != before)  # type: ignore[misc]
         assert is_running(cluster.pid_of(name))
+
+
+def test_redis_gets_its_allocator_and_what_it_forks_gives_way(new_cluster: NewCluster) -> None:
+    ready = new_cluster().ready
+    redis_pid = ready["redis_pid"]
+    loaded = Path(f"/proc/{redis_pid}/maps").read_text()
+    assert (JEMALLOC in loaded) == (JEMALLOC in allocator(binary()[0]).values())
+    assert JEMALLOC not in Path(f"/proc/{ready['route_pid']}/maps").read_text()
+    with redis.Redis.from_url(ready["redis"]) as client:
+        client.mset({f"key-{n}": n for n in range(1_000)})
+        client.config_set("rdb-key-save-delay", 100_000)
+        client.bgrewriteaof()
+    children = Path(f"/proc/{redis_pid}/task/{redis_pid}/children")
+    (writer,) = eventually(lambda: children.read_text().split(), 20)
+    eventually(lambda: os.getpriority(os.PRIO_PROCESS, int(writer)) == NICENESS, 20)
