@@ -174,6 +174,12 @@ def test_few_heartbeats_are_not_waited_for(beats: Heartbeats) -> None:
     assert beats.turn(0, 1)[1] == []
 
 
+def test_few_heartbeats_are_not_waited_for_after_there_were_many(beats: Heartbeats) -> None:
+    beats.last(1.1 * QUIET_S, 20 * MANY_BEATS_PER_S)
+    beats.last(0.01, 100, 0)
+    test_few_heartbeats_are_not_waited_for(beats)
+
+
 def test_what_a_client_says_ends_the_waiting_for_heartbeats(beats: Heartbeats) -> None:
     beats.last(1.1 * QUIET_S, 2 * MANY_BEATS_PER_S)
     beats.last(0.01, 100, 0)
@@ -181,9 +187,39 @@ def test_what_a_client_says_ends_the_waiting_for_heartbeats(beats: Heartbeats) -
     assert beats.turn(0, 1)[1] == []
 
 
+def test_what_the_store_brings_is_no_clients_word_nor_is_a_wake(beats: Heartbeats) -> None:
+    fd = os.eventfd(0, os.EFD_NONBLOCK)
+    pollable = Dawdling(fd, 0)
+
+    def waits_after_it_was_ready() -> list[float]:
+        beats.turn(0, MANY_BEATS_PER_S)
+        os.eventfd_write(fd, 1)
+        beats.pump.wake()
+        beats.pump._pass(0.0)
+        return beats.turn(0, 1)[1]
+
+    beats.last(1.1 * QUIET_S, 2 * MANY_BEATS_PER_S)
+    for _ in range(2):
+        beats.pump.add_store(fd, pollable)
+        assert waits_after_it_was_ready() == [BEAT_S]
+        beats.pump.remove_store(fd)
+    beats.pump.add(fd, pollable)
+    assert waits_after_it_was_ready() == []
+    beats.pump.remove(fd)
+    os.close(fd)
+
+
 def test_many_heartbeats_of_one_client_do_not_hide_what_others_say(beats: Heartbeats) -> None:
     beats.last(1.1 * QUIET_S, 2 * MANY_BEATS_PER_S, 2, 0)
     assert beats.turn(0, 1)[1] == []
+
+
+def test_a_client_may_be_the_last_of_one_pass_and_the_first_of_the_next(beats: Heartbeats) -> None:
+    beats.last(1.1 * QUIET_S, 2 * MANY_BEATS_PER_S)
+    for _ in range(2):
+        beats.pump.beat(beats)
+        beats.pump._note_beats([(-1, 0)])
+    assert beats.turn(0, 1)[1] == [BEAT_S]
 
 
 def test_heartbeats_do_not_hold_up_a_timer(beats: Heartbeats) -> None:
