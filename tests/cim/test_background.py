@@ -1,6 +1,7 @@
 """A Redis that rewrites its file: who rewrites has a lower priority, who answers keeps its own."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +80,20 @@ async def test_the_number_of_one_that_has_ended_is_not_followed(
     with trio.move_on_after(1):
         await keep_behind(child)
     assert followed == []
+
+
+def test_a_priority_is_never_raised() -> None:
+    """Not of those that an operator put further behind; nor may everybody do it."""
+    parent = subprocess.Popen(["sh", "-c", "nice -n 19 sleep 60 & echo $!; wait"], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    try:
+        eventually(lambda: niceness(child) == 19)
+        put_behind(parent.pid)
+        assert niceness(child) == 19
+    finally:
+        os.kill(child, signal.SIGKILL)
+        parent.communicate()
 
 
 def test_a_process_that_has_ended_has_nobody() -> None:
