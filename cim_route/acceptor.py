@@ -7,7 +7,8 @@ connection of its own. Pushes for IM servers go out with the next batch or right
 import hashlib
 import threading
 import time
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import redis
 import structlog
@@ -25,7 +26,8 @@ from cim_common.store.incarnations import start_of
 from cim_common.store.interest import Liveness
 from cim_common.store.scripts import SCRIPTS
 from cim_common.wire import codec
-from cim_common.wire.codes import Code, code_of
+from cim_common.wire.codes import Code
+from cim_route.appending import Appending, Refused, Stored, outcome
 from cim_route.store import translate
 
 log = structlog.get_logger()
@@ -41,58 +43,6 @@ OWN_KEY_KEPT_S = 600
 """The same for keys route makes itself, for its own retries."""
 
 DEVICE = "http"
-
-
-class Refused(Exception):
-    """The message was not accepted. `after_s` is set when it may be later (codes 2000 to 2999)."""
-
-    def __init__(self, code: Code, after_s: float | None = None) -> None:
-        super().__init__(code.sentence)
-        self.code = code
-        self.after_s = after_s
-
-
-class Stored(NamedTuple):
-    """Where a message stands in its log."""
-
-    seq: int
-
-
-class Body(NamedTuple):
-    """What an entry says, and for a change what the append script has to check and do (`cim_common/changes.py`)."""
-
-    content: bytes
-    op: bytes = b""
-    kind: int = 0
-
-
-class Appending(NamedTuple):
-    """An entry for an account that route has authenticated (I3).
-
-    `message_key` makes it idempotent; with `own_key` it is one of ours. `unmetered`: it is not limited (I17). After
-    `timeout_s` what became of it is unknown.
-    """
-
-    sender: int
-    sender_name: str
-    conversation: str
-    body: Body
-    message_key: str
-    own_key: bool = False
-    unmetered: bool = False
-    timeout_s: float = 10.0
-
-
-def body_of(text: str, reply_to: int = 0) -> Body:
-    """The body of a text.
-
-    Raises:
-        Refused: EMPTY_TEXT, TEXT_TOO_LONG.
-    """
-    code = accept.check_text(text)
-    if code is not None:
-        raise Refused(code)
-    return Body(accept.content_of(text, reply_to), accept.reply_op(reply_to))
 
 
 class _Waiter:
@@ -143,67 +93,17 @@ class Acceptor:
             self._changed.notify()
         self._thread.join(SOCKET_TIMEOUT_S + 1)
 
-    def append(
-        self,
-        sender: int,
-        sender_name: str,
-        conversation: str,
-        body: Body,
-        *,
-        message_key: str,
-        own_key: bool = False,
-        unmetered: bool = False,
-        timeout_s: float = 10.0,
-    ) -> Stored:
-        """Append one entry of any kind; `message_key` makes it idempotent. Returns when it is durable and the lists
-        of those it concerns are written (I13). `unmetered`: it is not limited (I17).
+    def append_all(self, asked: Sequence[Appending]) -> list[Stored]:
+        """Append entries of one call, in order. Returns when they are durable and the lists of those they concern are
+        written (I13).
 
         Raises:
-            Refused: with the reason.
+            Refused: the first refusal, with the reason.
         """
-        (stored,) = self._append_all(
-            sender, sender_name, conversation, [body], [message_key], own_key, False, timeout_s, unmetered
-        )
-        return stored
-
-    def send_all(
-        self,
-        sender: int,
-        sender_name: str,
-        conversation: str,
-        texts: list[str],
-        *,
-        message_key: str,
-        own_key: bool = False,
-        unverified: bool = False,
-        timeout_s: float = 10.0,
-    ) -> list[Stored]:
-        """Append several texts in order, as `append` does; the first refusal is raised."""
-        bodies = [body_of(text) for text in texts]
-        message_keys = [f"{message_key}#{index}" for index in range(len(texts))] if len(texts) > 1 else [message_key]
-        return self._append_all(sender, sender_name, conversation, bodies, message_keys, own_key, unverified, timeout_s)
-
-    def _append_all(
-        self,
-        sender: int,
-        sender_name: str,
-        conversation: str,
-        bodies: list[Body],
-        message_keys: list[str],
-        own_key: bool,
-        unverified: bool,
-        timeout_s: float,
-        unmetered: bool = False,
-    ) -> list[Stored]:
-        if not may_take_part(conversation, sender):
-            raise Refused(Code.NO_SUCH_CONVERSATION)
-        waiter = _Waiter(len(bodies))
-        appends = [
-            self._prepared(waiter, sender, sender_name, conversation, body, message_key, own_key, unverified, unmetered)
-            for body, message_key in zip(bodies, message_keys, strict=True)
-        ]
+        waiter = _Waiter(len(asked))
+        appends = [self._prepared(waiter, one) for one in asked]
         self._submit(appends)
-        if not waiter.wait(timeout_s):
+        if not waiter.wait(asked[0].timeout_s):
             raise Refused(Code.OUTCOME_UNKNOWN, 1.0)
         return [outcome(append) for append in appends]
 
@@ -214,12 +114,7 @@ class Acceptor:
         Raises:
             Refused: NO_SUCH_CONVERSATION.
         """
-        if not may_take_part(asked.conversation, asked.sender):
-            raise Refused(Code.NO_SUCH_CONVERSATION)
-        append = self._prepared(
-            owner, asked.sender, asked.sender_name, asked.conversation, asked.body, asked.message_key, asked.own_key,
-            False, asked.unmetered,
-        )  # fmt: skip
+        append = self._prepared(owner, asked)
         self._submit([append])
         return append
 
@@ -233,22 +128,15 @@ class Acceptor:
                     append.owner.settled(append)
             self._changed.notify()
 
-    def _prepared(
-        self,
-        owner: Owner,
-        sender: int,
-        sender_name: str,
-        conversation: str,
-        body: Body,
-        message_key: str,
-        own_key: bool,
-        unverified: bool,
-        unmetered: bool,
-    ) -> Append:
-        message_id = message_key if own_key else ids.http_message_id(sender, conversation, message_key)
+    def _prepared(self, owner: Owner, asked: Appending) -> Append:
+        sender, conversation, message_key = asked.sender, asked.conversation, asked.message_key
+        if not may_take_part(conversation, sender):
+            raise Refused(Code.NO_SUCH_CONVERSATION)
+        message_id = message_key if asked.own_key else ids.http_message_id(sender, conversation, message_key)
         meta = codec.entry_meta(
-            sender, sender_name, DEVICE, 0, self._clock.now_ms(), unverified=unverified, message_id=message_id
+            sender, asked.sender_name, DEVICE, 0, self._clock.now_ms(), asked.unverified, message_id
         )
+        key = keys.idempotency(conversation, sender, _hash(message_key))
         return Append(
             owner,
             conversation,
@@ -256,12 +144,12 @@ class Acceptor:
             0,
             0,
             meta,
-            body.content,
+            asked.body.content,
             time.monotonic(),
-            (keys.idempotency(conversation, sender, _hash(message_key)), OWN_KEY_KEPT_S if own_key else KEY_KEPT_S),
-            body.op,
-            body.kind,
-            unmetered,
+            (key, OWN_KEY_KEPT_S if asked.own_key else KEY_KEPT_S),
+            asked.body.op,
+            asked.body.kind,
+            asked.unmetered,
         )
 
     # -- the worker thread -------------------------------------------------------------------------------
@@ -394,15 +282,3 @@ def _error_of(reply: Any) -> StoreError | StoreUnavailable | None:
 
 def _hash(message_key: str) -> str:
     return hashlib.sha256(message_key.encode()).hexdigest()[:32]
-
-
-def outcome(append: Append) -> Stored:
-    """How a settled append ended.
-
-    Raises:
-        Refused: with the reason.
-    """
-    if append.status in (Status.STORED, Status.KNOWN):
-        return Stored(append.seq)
-    code = code_of(append.code) if append.code else Code.OUTCOME_UNKNOWN
-    raise Refused(code, max(append.after_ms / 1000, 0.1) if append.status is Status.RETRY else None)

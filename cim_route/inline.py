@@ -26,7 +26,7 @@ from cim_common.store import resp
 from cim_common.store.flow import StoreUnavailable
 from cim_common.wire.codes import Code
 from cim_route import problems
-from cim_route.acceptor import Appending, Refused, outcome
+from cim_route.appending import Appending, Refused, outcome
 from cim_route.link import Link
 from cim_route.parts import Parts
 from cim_route.polled import Sockets

@@ -23,7 +23,7 @@ from cim_common.store import accounts, arrivals, sessions
 from cim_common.store.accounts import Account
 from cim_common.store.flow import StoreError, StoreUnavailable
 from cim_common.wire.codes import Code
-from cim_route.acceptor import Refused
+from cim_route.appending import Appending, Refused, body_of
 from cim_route.body import parse_object
 from cim_route.parts import Parts
 from cim_route.placement import NoServer
@@ -235,15 +235,7 @@ class _Calls:
 
     def _send(self, sender: Account, conversation: str, texts: list[str]) -> None:
         try:
-            self._parts.acceptor.send_all(
-                sender.id,
-                sender.display,
-                conversation,
-                texts,
-                message_key=f"legacy:{secrets.token_hex(12)}",
-                own_key=True,
-                unverified=True,
-            )
+            self._parts.acceptor.append_all([_appending(sender, conversation, text) for text in texts])
         except Refused as refused:
             raise Ended(_REFUSALS.get(refused.code, INVALID if refused.after_s is None else NOT_STORED)) from refused
 
@@ -290,3 +282,8 @@ def _same_name(account: Account, name: str) -> bool:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def _appending(sender: Account, conversation: str, text: str) -> Appending:
+    key = f"legacy:{secrets.token_hex(12)}"
+    return Appending(sender.id, sender.display, conversation, body_of(text), key, own_key=True, unverified=True)

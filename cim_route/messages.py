@@ -12,8 +12,8 @@ from cim_common.store.budgets import SENDS
 from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
 from cim_common.wire.messages import Change
-from cim_route.acceptor import Body, Refused, body_of
 from cim_route.accounts import canonical
+from cim_route.appending import Body, Refused, body_of
 from cim_route.auth import SECURITY, admitted, admitted_to, bearer, bearer_of, signed_in
 from cim_route.body import object_of
 from cim_route.parts import Parts

@@ -1,5 +1,6 @@
 """What the blueprints of route work with; made once, in `cim_route.app`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -8,7 +9,7 @@ from cim_common.registry import Registry
 from cim_common.store.flow import Command, Flow, StoreError, StoreUnavailable
 from cim_common.store.presence import Directory
 from cim_common.tokens import Tokens
-from cim_route.acceptor import Appending, Body, Refused, Stored
+from cim_route.appending import Appending, Refused, Stored
 from cim_route.attempts import Attempts
 from cim_route.budgets import Budgets
 from cim_route.passwords import Passwords
@@ -27,38 +28,12 @@ class Accepts(Protocol):
         """Appends that no batch has taken yet."""
         ...
 
-    def append(
-        self,
-        sender: int,
-        sender_name: str,
-        conversation: str,
-        body: Body,
-        *,
-        message_key: str,
-        own_key: bool = False,
-        unmetered: bool = False,
-        timeout_s: float = 10.0,
-    ) -> Stored:
-        """Returns when the entry is durable; raises Refused."""
+    def append_all(self, asked: Sequence[Appending]) -> list[Stored]:
+        """Returns when the entries of one call are durable; raises Refused."""
         ...
 
     def begin(self, asked: Appending, owner: Owner) -> Append:
         """Returns at once; `owner` is told when the entry is durable, or refused."""
-        ...
-
-    def send_all(
-        self,
-        sender: int,
-        sender_name: str,
-        conversation: str,
-        texts: list[str],
-        *,
-        message_key: str,
-        own_key: bool = False,
-        unverified: bool = False,
-        timeout_s: float = 10.0,
-    ) -> list[Stored]:
-        """The same for several texts, in order."""
         ...
 
 
@@ -103,10 +78,8 @@ class Parts:
             return self.budgets.charge(asked.user, asked.budget)
         if isinstance(asked, Probe):
             return self.placement.probe(asked.server)
-        return self.acceptor.append(
-            asked.sender, asked.sender_name, asked.conversation, asked.body,
-            message_key=asked.message_key, own_key=asked.own_key, unmetered=asked.unmetered, timeout_s=asked.timeout_s,
-        )  # fmt: skip
+        (stored,) = self.acceptor.append_all([asked])
+        return stored
 
 
 def _replies(commands: list[Command]) -> Flow[list[Any]]:

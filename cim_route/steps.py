@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from cim_common.registry import Server
 from cim_common.store.budgets import Budget
 from cim_common.store.flow import Command
-from cim_route.acceptor import Appending
+from cim_route.appending import Appending
 
 T = TypeVar("T")
 

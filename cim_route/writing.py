@@ -13,8 +13,8 @@ from cim_common.store.accounts import Account
 from cim_common.store.flow import Flow
 from cim_common.wire.codes import Code
 from cim_common.wire.messages import Change
-from cim_route.acceptor import Appending, Body, Refused, Stored
 from cim_route.accounts import canonical
+from cim_route.appending import Appending, Body, Refused, Stored
 from cim_route.parts import Parts
 from cim_route.problems import Problem
 from cim_route.steps import Steps
@@ -145,7 +145,14 @@ def writing(sender: Account, conversation: str, body: Body, key: Key) -> Steps[S
     while True:
         try:
             stored: Stored = yield Appending(
-                sender.id, sender.name, conversation, body, key.text, key.own, sender.unmetered, WITHIN_S / tries
+                sender.id,
+                sender.name,
+                conversation,
+                body,
+                key.text,
+                key.own,
+                sender.unmetered,
+                timeout_s=WITHIN_S / tries,
             )
             return stored
         except Refused as refused:

@@ -73,6 +73,7 @@ COVERED_ELSEWHERE = {
     "cim_common/wire/commands.py": "wire/test_connection.py: every cell",
     "cim_common/wire/limits.py": "constants",
     "cim_common/wire/messages.py": "wire/test_codec.py",
+    "cim_route/appending.py": "tests/cim_route/test_acceptor.py, test_messages.py",
     "cim_route/channel.py": "tests/cim_route/test_serve.py",
     "cim_route/entries.py": "tests/cim_route/test_history.py",
     "cim_route/legacy.py": "tests/system/test_legacy.py",

@@ -3,7 +3,7 @@
 import itertools
 import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
 import pytest
@@ -17,8 +17,9 @@ from cim_common.store.presence import Directory
 from cim_common.tokens import Tokens
 from cim_common.wire import codec
 from cim_common.wire.messages import Entry
-from cim_route.acceptor import Acceptor, Appending, Body, Refused, Stored
+from cim_route.acceptor import Acceptor
 from cim_route.app import RouteApp, create_app
+from cim_route.appending import Appending, Refused, Stored
 from cim_route.attempts import Attempts
 from cim_route.passwords import Passwords
 from cim_route.settings import RouteSettings
@@ -48,8 +49,9 @@ class Sent(NamedTuple):
     text: str
     message_key: str
     own_key: bool
-    entry: Entry | None = None
-    op: dict[str, Any] = {}  # noqa: RUF012
+    unverified: bool
+    entry: Entry
+    op: dict[str, Any]
 
 
 class Accepted:
@@ -62,32 +64,13 @@ class Accepted:
         self.hold: Callable[[Callable[[], None]], None] = lambda settle: settle()
         """What becomes of the news that an append has ended."""
 
-    def append(
-        self,
-        sender: int,
-        sender_name: str,
-        conversation: str,
-        body: Body,
-        *,
-        message_key: str,
-        own_key: bool = False,
-        unmetered: bool = False,
-        timeout_s: float = 10.0,
-    ) -> Stored:
-        entry = codec.decode_entry(body.content)
-        return self._take(
-            Sent(
-                sender, sender_name, conversation, entry.text, message_key, own_key, entry, json.loads(body.op or "{}")
-            )
-        )
+    def append_all(self, asked: Sequence[Appending]) -> list[Stored]:
+        return [self._take(one) for one in asked]
 
     def begin(self, asked: Appending, owner: Owner) -> Append:
         append = Append(owner, asked.conversation, b"", 0, 0, b"", b"", 0.0)
         try:
-            stored = self.append(
-                asked.sender, asked.sender_name, asked.conversation, asked.body,
-                message_key=asked.message_key, own_key=asked.own_key,
-            )  # fmt: skip
+            stored = self._take(asked)
         except Refused as refused:
             status = Status.REFUSED if refused.after_s is None else Status.RETRY
             append.refuse(status, refused.code, int((refused.after_s or 0) * 1000))
@@ -96,23 +79,10 @@ class Accepted:
         self.hold(lambda: owner.settled(append))
         return append
 
-    def send_all(
-        self,
-        sender: int,
-        sender_name: str,
-        conversation: str,
-        texts: list[str],
-        *,
-        message_key: str,
-        own_key: bool = False,
-        unverified: bool = False,
-        timeout_s: float = 10.0,
-    ) -> list[Stored]:
-        assert unverified
-        return [self._take(Sent(sender, sender_name, conversation, text, message_key, own_key)) for text in texts]
-
-    def _take(self, sent: Sent) -> Stored:
-        self.sent.append(sent)
+    def _take(self, asked: Appending) -> Stored:
+        entry = codec.decode_entry(asked.body.content)
+        op = json.loads(asked.body.op or "{}")
+        self.sent.append(Sent(*asked[:3], entry.text, asked.message_key, asked.own_key, asked.unverified, entry, op))
         if self.refusals:
             raise self.refusals.pop(0)
         return Stored(len(self.sent))

@@ -11,7 +11,8 @@ from cim_common import ids
 from cim_common.store import keys, metadata
 from cim_common.store.interest import Liveness
 from cim_common.wire.codes import Code
-from cim_route.acceptor import Acceptor, Refused, body_of
+from cim_route.acceptor import Acceptor
+from cim_route.appending import Appending, Refused, body_of
 from cim_route.store import Store
 from tests.real_servers import RealRedis, eventually
 
@@ -39,8 +40,13 @@ def opened(redis_url: str) -> Iterator[Acceptor]:
     made.close()
 
 
+def asking(conversation: str, text: str, key: str) -> Appending:
+    return Appending(ALICE, "alice", conversation, body_of(text), key)
+
+
 def say(acceptor: Acceptor, conversation: str, text: str, key: str) -> int:
-    return acceptor.append(ALICE, "alice", conversation, body_of(text), message_key=key).seq
+    (stored,) = acceptor.append_all([asking(conversation, text, key)])
+    return stored.seq
 
 
 def refusal(call: Callable[[], object]) -> tuple[Code, bool]:
@@ -57,7 +63,7 @@ def test_a_message_is_stored_once_for_its_key(acceptor: Acceptor) -> None:
 
 
 def test_several_go_in_order(acceptor: Acceptor) -> None:
-    stored = acceptor.send_all(ALICE, "alice", ids.LOBBY, [f"text {n}" for n in range(700)], message_key="batch")
+    stored = acceptor.append_all([asking(ids.LOBBY, f"text {n}", f"k{n}") for n in range(700)])
     assert [item.seq for item in stored] == list(range(1, 701))
 
 
@@ -73,7 +79,7 @@ def test_refusals(acceptor: Acceptor) -> None:
 
 def test_the_unmetered_are_not_counted(acceptor: Acceptor, redis_url: str) -> None:
     for n in range(10):
-        acceptor.append(ALICE, "alice", DIRECT, body_of("x"), message_key=f"u{n}", unmetered=True)
+        acceptor.append_all([asking(DIRECT, "x", f"u{n}")._replace(unmetered=True)])
     with redis.Redis.from_url(redis_url) as client:
         assert float(client.hget(keys.conv(DIRECT), keys.sender_field(ALICE, "http")).split()[3]) <= time.time() * 1000
         say(acceptor, DIRECT, "x", "metered")

@@ -14,7 +14,7 @@ from cim_common import ids
 from cim_common.registry import Server
 from cim_common.store import keys
 from cim_common.wire.codes import Code
-from cim_route.acceptor import Refused
+from cim_route.appending import Refused
 from cim_route.inline import Inline
 from cim_route.link import Link
 from cim_route.polled import Sockets

@@ -6,7 +6,7 @@ import pytest
 
 from cim_common import ids
 from cim_common.wire.codes import Code
-from cim_route.acceptor import Refused
+from cim_route.appending import Refused
 from tests.cim_route.conftest import Program, Route
 
 GROUP = "g-0123456789abcdef"
