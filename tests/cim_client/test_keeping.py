@@ -179,6 +179,14 @@ def test_what_changed_a_taken_text_goes_with_the_log_it_stood_in() -> None:
         assert (device.kept[1].text, device.kept[1].recalled) == (last, False)
 
 
+def test_what_a_change_has_overtaken_counts_again_once_the_log_is_without_it() -> None:
+    keeping = Keeping()
+    keeping.change("c", entry(10, Kind.RECALLED, ref=1), waits=False)
+    assert [keeping.current("c", head) for head in (9, 10)] == [False, True]
+    keeping.rewound(Rewound("c", 5, 10))
+    assert keeping.current("c", 6)
+
+
 def test_changes_that_wait_are_bounded_and_taken_backs_are_not_lost() -> None:
     keeping = Keeping()
     for seq in range(2, MAX_WAITING + 500):
@@ -189,6 +197,12 @@ def test_changes_that_wait_are_bounded_and_taken_backs_are_not_lost() -> None:
     assert len(passed) == 1 + MAX_WAITING + 1
     assert isinstance(passed[-1], Passed)
     assert passed[-1].entry.kind == Kind.RECALLED
+    for seq in range(2, MAX_WAITING + 2):
+        keeping.change("c", entry(seq, Kind.REACTION, ref=1), waits=True)
+    keeping.rewound(Rewound("c", 1, MAX_WAITING + 2))
+    keeping.change("c", entry(3, Kind.REACTION, ref=2), waits=True)
+    keeping.text("c", entry(2))
+    assert [type(each) for each in keeping.passed()] == [Rewound, Passed, Passed], "there is room again"
     keeping.change("c", entry(3, Kind.REACTION, ref=2), waits=True)
     keeping.dropped("c", entry(2))
     keeping.text("c", entry(2))

@@ -112,6 +112,32 @@ async def test_a_group_one_has_made_is_found_before_the_list_tells_of_it() -> No
     assert receiving.group("cocoa") == (group, "cocoa")
 
 
+async def test_groups_of_an_earlier_run_are_known_until_the_list_is_read_and_remembered_as_it_says() -> None:
+    gone, left, stayed, store = ids.new_group(), ids.new_group(), ids.new_group(), MemoryStore()
+    store.own.set_groups({gone: "tea", stayed: "ops", left: "ops"})
+    receiving, _ = made(store=store)
+    receiving.disconnected()
+    assert [receiving.group(which) for which in ("ops", left, stayed, "tea")] == [
+        (left, "ops"),
+        (left, "ops"),
+        (stayed, "ops"),
+        (gone, "tea"),
+    ]  # of two of a name the one that was remembered last
+    receiving._listed(
+        Conversations(
+            1,
+            (
+                Conversation(stayed, 1, 5, 7, 0, title="ops", role="member"),
+                Conversation(left, 1, 5, 7, 0, title="ops", role="left"),
+            ),
+            1,
+            False,
+        )
+    )
+    assert (receiving.group("ops"), receiving.group("tea")) == ((stayed, "ops"), None)
+    assert store.own.groups() == {gone: "tea", stayed: "ops"}
+
+
 def texts(first: int, last: int) -> tuple[Entry, ...]:
     return tuple(Entry(seq, 2, "bob", "d2", seq, 0, "hello") for seq in range(first, last + 1))
 

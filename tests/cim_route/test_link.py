@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import structlog
 from waitress.wasyncore import poll2
 
 from cim_common.store import resp
@@ -128,13 +129,14 @@ def test_a_store_that_says_nothing_is_given_up(
 
 
 def test_a_bug_in_what_gets_the_replies_is_told_and_costs_the_connection(
-    make_network: Callable[[str], Network], redis_url: str, capsys: pytest.CaptureFixture[str]
+    make_network: Callable[[str], Network], redis_url: str
 ) -> None:
     network = make_network(redis_url)
     network.link.ask([("PING",)], lambda replies: pytest.fail("a bug"))
     got = network.ask(("PING",), ("DEBUG", "SLEEP", "0.2"))
     network.link.flush()
-    network.until(lambda: not network.link.up)
+    with structlog.testing.capture_logs() as logs:
+        network.until(lambda: not network.link.up)
     assert isinstance(got[0], StoreUnavailable)
-    assert "a bug" in capsys.readouterr().out
+    assert [entry["event"] for entry in logs] == ["inline_failed", "store_lost"]
     network.until(lambda: network.link.up)

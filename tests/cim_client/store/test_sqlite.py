@@ -99,12 +99,15 @@ def test_what_fails_half_way_is_not_there_at_all(tmp_path: Path) -> None:
             store.set_positions([("c", Position(None, 1))], [text(1)])  # type: ignore[arg-type]
         with pytest.raises(sqlite3.IntegrityError):
             store.settle(1, text(2, sender_name=None))
+        with pytest.raises(sqlite3.IntegrityError):
+            keep(store, text(1), text(2, sender_name=None))
         assert store.position("c") is None
         assert len(store.saved()) == 1
         assert seqs(store) == []
         store.set_positions([("c", Position(1, 1))], [text(1, "after")])
         assert texts(store) == ["after"]
         assert found(store, "after") == [1]
+        assert store.messages._unindexed == 1
 
 
 SHOWN = 150

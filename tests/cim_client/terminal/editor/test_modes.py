@@ -33,8 +33,11 @@ TASKS = sorted(
 )
 BUGS = [
     *[("cim_client.terminal.chat.Session", task) for task in TASKS],
+    ("cim_client.terminal.posting.Posting", "run"),
     ("cim_client.terminal.display.spool.Spool", "run"),
     ("cim_client.terminal.display.reading.ReadMarks", "run"),
+    ("cim_client.terminal.display.directory.Directory", "run"),
+    ("cim_client.terminal.editor.assist.Assist", "run"),
     ("cim_client.terminal.editor.entry.Entry", "bar"),
     ("cim_client.terminal.editor.prompt.PromptConsole", "_enter"),
     ("cim_client.terminal.editor.prompt.PromptConsole", "_take"),
@@ -44,7 +47,7 @@ BUGS = [
 
 
 def test_there_are_tasks() -> None:
-    assert {"_type", "_watch", "_receive", "_post"} <= set(TASKS)
+    assert {"_type", "_watch", "_receive", "_release"} <= set(TASKS)
 
 
 @pytest.mark.parametrize(
