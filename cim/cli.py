@@ -13,6 +13,7 @@ from cim.bench.result_commands import COMMANDS as ON_RESULTS
 from cim.options import client_data, client_route, option
 from cim.programs import COMMANDS as PROGRAMS
 from cim_common import __version__
+from cim_common.build import compiled
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -52,12 +53,12 @@ for program in PROGRAMS:
 
 @main.command()
 def version() -> None:
-    """Print the version.
+    """Print the version, and whether this is the compiled build.
 
     \b
     Example:  cim version
     """
-    click.echo(f"cim {__version__}")
+    click.echo(f"cim {__version__}, compiled" if compiled() else f"cim {__version__}")
 
 
 def _default_data() -> str:

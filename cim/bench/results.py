@@ -17,6 +17,7 @@ from typing import Any
 
 from cim.bench import NotMeasured, origin
 from cim_common import __version__
+from cim_common.build import compiled
 
 SCHEMA = 1
 
@@ -44,7 +45,7 @@ class Machine:
             len(os.sched_getaffinity(0)),
             os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
             f"{platform.system()} {platform.release().partition('-')[0]}",
-            f"{platform.python_implementation()} {platform.python_version()}",
+            f"{platform.python_implementation()} {platform.python_version()}{', compiled' if compiled() else ''}",
             engine,
         )
 

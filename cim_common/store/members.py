@@ -11,7 +11,7 @@ from cim_common.wire.limits import MAX_MEMBER_PAGE
 from cim_common.wire.messages import Member
 
 ROLES = {b"o": "owner", b"a": "admin", b"m": "member", b"b": "blocked", b"l": "left", b"x": "banned"}
-TAKING_PART = frozenset((b"o", b"a", b"m", b"b"))
+TAKING_PART: frozenset[bytes] = frozenset((b"o", b"a", b"m", b"b"))
 NAMES_OF_TAKING_PART = frozenset(ROLES[letter] for letter in TAKING_PART)
 
 

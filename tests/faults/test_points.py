@@ -109,7 +109,8 @@ class Pair:
         self.first, self.second = self.users
         points.declare(self.direct, *self.users)
         self._patch = patch
-        self._places: dict[str, list[str]] = {}
+        self._places: dict[str, str] = {}
+        self._together = False
 
     @property
     def direct(self) -> str:
@@ -129,20 +130,20 @@ class Pair:
         return group.id
 
     def _keep_apart(self) -> None:
-        """The second is sent to another server than the first; later logins go where they may."""
+        """Each is sent to another server than the other, until one is to die; later logins go where they may."""
         login, places = RouteApi.login, self._places
 
         async def elsewhere(
             api: RouteApi, name: str, password: str | None, token: str | None, device: str, exclude: list[str]
         ) -> Any:
-            if name in places:
+            if self._together:
                 return await login(api, name, password, token, device, exclude)
-            taken = places.get(self.first, [])
+            taken = [place for other, place in places.items() if other != name]
             with trio.fail_after(SETTLE_S):
                 while True:
                     place = await login(api, name, password, token, device, [*exclude, *taken])
-                    places[name] = [f"{place.host}:{place.port}"]
-                    if places[name] != taken:
+                    places[name] = f"{place.host}:{place.port}"
+                    if places[name] not in taken:
                         return place
                     await trio.sleep(LOGIN_AGAIN_S)  # route has yet to learn of a server that has just started
 
@@ -152,7 +153,7 @@ class Pair:
     def victim(self) -> str:
         first, second = self._places[self.first], self._places[self.second]
         assert first != second
-        return self.points.server_at(*first)
+        return self.points.server_at(first)
 
     async def talk(self, process: str, point: Point, nth: int, one_begins: bool = False) -> None:
         """Talk until the process has died at the point and is back, then catch up."""
@@ -165,6 +166,7 @@ class Pair:
                 people = participant(self.points.route, self.points.history, name, f"{name}-1", others, group, 1)
                 talking.append(await stack.enter_async_context(people))
             process = process or self.victim
+            self._together = True
             self.points.arm(process, point, nth)
             stop = trio.Event()
             async with trio.open_nursery() as nursery:
@@ -277,11 +279,11 @@ def log_in(points: Points, name: str, apart_from: str = "") -> Raw:
         except OSError:
             time.sleep(LOGIN_AGAIN_S)  # sent to a server that has just died
             return None
-        if raw.server == apart_from:
-            raw.close()
-            time.sleep(LOGIN_AGAIN_S)
-            return None
-        return raw.log_in()
+        if raw.server != apart_from and raw.is_let_in():
+            return raw
+        raw.close()
+        time.sleep(LOGIN_AGAIN_S)
+        return None
 
     raw = eventually(attempt, SETTLE_S)
     assert raw is not None

@@ -58,11 +58,17 @@ class Raw:
         self.socket.settimeout(15 * SLOWNESS)
 
     def log_in(self) -> "Raw":
+        assert self.is_let_in()
+        return self
+
+    def is_let_in(self) -> bool:
+        """Log in; False when the server will not have it now, as one that has just started."""
         self.send(m.Login(self.place["connect_token"], self.device))
         welcome = self.next()
-        assert isinstance(welcome, m.LoginOk)
+        if not isinstance(welcome, m.LoginOk):
+            return False
         self.welcome = welcome
-        return self
+        return True
 
     def send(self, *messages: Any) -> None:
         self.socket.sendall(b"".join(self.protocol.send(message) for message in messages))

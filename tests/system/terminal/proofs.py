@@ -148,7 +148,7 @@ def _pins(scene: Scene, group: str) -> tuple[int, ...]:
 
 @proves("/pin")
 def _pin(scene: Scene) -> None:
-    group = scene.tess.group(scene.group()).id
+    group = scene.group_of_tess().id
     seq = scene.said("rules", group)
     scene.does(f"/pin {seq}", f"#{seq} is pinned")
     assert _pins(scene, group) == (seq,)
@@ -156,7 +156,7 @@ def _pin(scene: Scene) -> None:
 
 @proves("/unpin")
 def _unpin(scene: Scene) -> None:
-    group = scene.tess.group(scene.group()).id
+    group = scene.group_of_tess().id
     seq = scene.said("rules", group)
     scene.does(f"/pin {seq}", f"#{seq} is pinned")
     scene.does(f"/unpin {seq}", f"#{seq} is not pinned any more")
@@ -449,7 +449,7 @@ def _all(scene: Scene) -> None:
 
 @proves(":info")
 def _info(scene: Scene) -> None:
-    number = next(one.user_id for one in scene.tess.members(scene.tess.group(scene.group())) if one.name == "sam")
+    number = next(one.user_id for one in scene.tess.members(scene.group_of_tess()) if one.name == "sam")
     scene.does(":info", "name     sam", f"user id  {number}", "device", "server   s", f"route    {scene.cluster.route}")
 
 

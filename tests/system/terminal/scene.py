@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from cim_client import Message, blocking
+from cim_client import Message, Refused, blocking
 from tests.real_servers import eventually
 from tests.system.cluster import Cluster
 from tests.system.terminal.chats import CONNECTED, PENDING, Chat, above, friend, settings
@@ -75,6 +75,20 @@ class Scene:
         name = self.unique("group")
         self.does(f"/group create {name} tess", f"group {name} is made")
         return name
+
+    def group_of_tess(self) -> blocking.Group:
+        """The same, once Tess has heard of it."""
+        name = self.group()
+
+        def known() -> blocking.Group | None:
+            try:
+                return self.tess.group(name)
+            except Refused:
+                return None
+
+        group = eventually(known)
+        assert group is not None
+        return group
 
     def quiet(self) -> None:
         """The lobby again, and nothing half done: the next test begins."""
