@@ -10,7 +10,9 @@ from setuptools import setup
 COMPILED = (
     "cim_common/accept.py",
     "cim_common/redis_socket.py",
+    "cim_common/store/clock.py",
     "cim_common/store/commit.py",
+    "cim_common/store/push.py",
     "cim_common/store/resp.py",
     "cim_common/wire/codec.py",
     "cim_common/wire/connection.py",
@@ -21,8 +23,11 @@ COMPILED = (
     "cim_server/conversation.py",
     "cim_server/conversations.py",
     "cim_server/delivery.py",
+    "cim_server/legacy.py",
     "cim_server/pump.py",
     "cim_server/requests.py",
+    "cim_server/sessions.py",
+    "cim_server/timers.py",
 )
 """What each message passes through, but `wire/codes.py`: an IntEnum with a `__new__` of its own does not work so."""
 

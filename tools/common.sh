@@ -46,3 +46,15 @@ install_lock() {
         || fail "The project itself could not be installed (see above)."
     printf '%s\n' "$lock $wanted" >"$stamp" || fail "The disk is full: free some space."
 }
+
+# install_debian PACKAGES WHO-NEEDS-THEM: through apt-get, when there are any and we may.
+install_debian() {
+    [ -n "$1" ] || return 0
+    as_root=""
+    [ "$(id -u)" = 0 ] || as_root="sudo -n"
+    command -v apt-get >/dev/null 2>&1 && { [ -z "$as_root" ] || sudo -n true 2>/dev/null; } \
+        || fail "$2$1: install them (on Debian: apt-get install$1) and try again."
+    printf 'Installing%s ...\n' "$1"
+    { $as_root apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq $1; } >/dev/null \
+        || fail "apt-get could not install$1: install them by hand and try again."
+}

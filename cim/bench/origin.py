@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 GIT_TIMEOUT_S = 5.0
 
+BUILT_FROM = Path(__file__).with_name("built-from")
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 FOLDERS = re.compile(r"(?<![\w/:.])~?/(?:[^/\s'\"]+/)*")
@@ -35,9 +37,12 @@ def engine_of(info: Mapping[str, Any]) -> str | None:
 
 @functools.cache
 def commit() -> str | None:
-    """The commit this code is of, with "+changes" when files differ from it; None outside a checkout."""
+    """The commit this code is of, with "+changes" when files differ from it. None when that is not known: outside a
+    checkout it is what `tools/compile` has written down."""
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
+        with contextlib.suppress(FileNotFoundError):
+            return BUILT_FROM.read_text().strip() or None
         return None
     git = ["git", "-C", str(root)]
     try:

@@ -1,6 +1,7 @@
 """What a record says of where it was made."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,16 @@ def test_a_command_is_shown_without_folders_and_hosts(arguments: list[str], show
 def test_commit() -> None:
     found = origin.commit()
     assert found is None or re.fullmatch(r"[0-9a-f]{12}(\+changes)?", found)
+
+
+def test_outside_a_checkout_the_commit_is_what_the_build_wrote_down(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(origin, "__file__", str(tmp_path / "cim" / "bench" / "origin.py"))
+    monkeypatch.setattr(origin, "BUILT_FROM", tmp_path / "built-from")
+    assert origin.commit.__wrapped__() is None
+    origin.BUILT_FROM.write_text("0123456789ab\n")
+    assert origin.commit.__wrapped__() == "0123456789ab"
 
 
 def test_engine_of() -> None:
