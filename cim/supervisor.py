@@ -3,12 +3,13 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import trio
+
+from cim_common.build import program
 
 BACK_OFF_S = 0.2
 MAX_BACK_OFF_S = 3.0
@@ -44,7 +45,7 @@ class Child:
         """Start it in a session of its own, so that a terminal's Ctrl-C reaches only us; it ends when we end."""
         if self._log.exists() and self._log.stat().st_size > MAX_LOG_BYTES:
             self._log.replace(self._log.with_suffix(".old"))
-        command = [sys.executable, "-m", "cim.child", str(os.getpid()), *self._command()]
+        command = [*program("cim.child"), str(os.getpid()), *self._command()]
         descriptor = os.open(self._log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
         try:
             self._process = subprocess.Popen(

@@ -18,6 +18,7 @@ from cim.data_folder import DataFolder, FolderError
 from cim.embedded_redis import EmbeddedRedis
 from cim.logs import spared_by_a_full_disk
 from cim.supervisor import Child, StartFailed, keep, stop, wait_until
+from cim_common.build import program
 
 READY_S = 30.0
 REDIS_READY_S = 600.0
@@ -87,7 +88,7 @@ class Up:
             common += ["--zookeeper", settings.zookeeper]
         if settings.allow_plaintext:
             common += ["--allow-plaintext"]
-        python = [sys.executable, "-m", "cim"]
+        python = program("cim")
         if name == "route":
             listen = f"{settings.route_host}:{self._route_port}"
             return [

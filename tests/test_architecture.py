@@ -140,6 +140,29 @@ def test_the_terminal_uses_what_every_program_may_use(path: Path) -> None:
             assert all("." not in alias.name for alias in node.names if alias.name.startswith("cim_client"))
 
 
+def test_no_class_inherits_from_a_compiled_one_but_in_what_is_compiled_too() -> None:
+    """It would fail when it is made, in the compiled build only."""
+    (names,) = (
+        ast.literal_eval(node.value)
+        for node in ast.parse((ROOT / "setup.py").read_text()).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "COMPILED"
+    )
+    classes = {
+        path: [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)]
+        for path in modules()
+    }
+    compiled = {each.name for path, found in classes.items() if name_of(path) in names for each in found}
+    assert "Session" in compiled
+    heirs = {
+        f"{name_of(path)}: {each.name}"
+        for path, found in classes.items()
+        if name_of(path) not in names
+        for each in found
+        if {ast.unparse(base).rpartition(".")[2] for base in each.bases} & compiled
+    }
+    assert heirs == set()
+
+
 def test_keys_are_spelled_in_one_place() -> None:
     prefixes = (
         "log:",

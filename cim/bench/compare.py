@@ -8,7 +8,6 @@ A ratio whose spread has 1 in it is within noise.
 import shlex
 import statistics
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from cim.bench import NotMeasured, figures, results, table
 from cim.bench.charts import flat
 from cim.bench.figures import Figure, Spread, measured, runs_of, value_at
 from cim.bench.results import BadResult, Result
+from cim_common.build import program
 
 Progress = Callable[[str], None]
 
@@ -198,4 +198,4 @@ def _words(command: str) -> Sequence[str]:
         raise CompareError(f"{command!r} is not a command: {error}.") from error
     if not words:
         raise CompareError("A command is empty.")
-    return [sys.executable, "-m", *words] if words[0] == "cim" else words
+    return [*program("cim"), *words[1:]] if words[0] == "cim" else words

@@ -17,6 +17,7 @@ import trio
 
 from cim.bench import proc
 from cim.bench.target import start_child
+from cim_common.build import program
 from cim_server.channel import Listener
 from cim_server.pump import Pump
 
@@ -89,7 +90,7 @@ def server() -> Iterator[tuple[int, int]]:
     Raises:
         OSError: it did not start.
     """
-    command = [sys.executable, "-m", "cim.bench.echo"]
+    command = program("cim.bench.echo")
     process = start_child(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None

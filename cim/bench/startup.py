@@ -13,7 +13,6 @@ import secrets
 import select
 import statistics
 import subprocess
-import sys
 import tempfile
 import termios
 import time
@@ -23,6 +22,7 @@ from pathlib import Path
 
 from cim.bench import NotMeasured, target
 from cim.bench.results import Result
+from cim_common.build import program
 
 Progress = Callable[[str], None]
 
@@ -34,7 +34,7 @@ PROMPT = b">"
 ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[=>]")
 """What a terminal obeys and does not show."""
 
-CIM = (sys.executable, "-m", "cim")
+CIM = tuple(program("cim"))
 
 
 class StartupError(NotMeasured):

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cim.bench import NotMeasured
+from cim_common.build import program
 
 PREFIX = "cim-bench-"
 LOCK = "lock"
@@ -99,7 +99,7 @@ def own(servers: int = 2, durability: str = "always") -> Iterator[Target]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         ready, output = Path(folder) / "ready.json", Path(folder) / "output"
         up = [
-            sys.executable, "-m", "cim", "up", "--servers", str(servers), "--route", "127.0.0.1:0",
+            *program("cim"), "up", "--servers", str(servers), "--route", "127.0.0.1:0",
             "--server-port", "0", "--data", str(Path(folder) / "data"), "--ready-file", str(ready),
         ]  # fmt: skip
         with output.open("wb") as out:
@@ -128,7 +128,7 @@ def start_child(command: list[str], more: Mapping[str, str] | None = None, **opt
 
     `more` is what its environment has beside ours.
     """
-    whole = [sys.executable, "-m", "cim.child", str(os.getpid()), *command]
+    whole = [*program("cim.child"), str(os.getpid()), *command]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CIM_")}
     return subprocess.Popen(whole, start_new_session=True, env={**environment, **(more or {})}, **options)
 

@@ -5,13 +5,13 @@ import json
 import os
 import select
 import subprocess
-import sys
 import tempfile
 import time
 from typing import Any
 
 from cim.bench import NotMeasured
 from cim.bench.target import start_child
+from cim_common.build import program
 
 READ_BYTES = 1 << 20
 END_S = 5.0
@@ -30,9 +30,7 @@ class Worker:
 
     def __init__(self, module: str, plan: Any) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
-        self._process = start_child(
-            [sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors
-        )
+        self._process = start_child(program(module), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors)
         self.tell(plan)
 
     @property
