@@ -95,27 +95,28 @@ class Append:
 class ConversationKeys:
     """What is the same for every append to a conversation, and its interest as last heard."""
 
-    __slots__ = ("change_resp", "interest", "mention", "prefix", "resp", "servers", "version", "version_resp")
+    __slots__ = ("conversation", "interest", "mention", "prefix", "resp", "version_resp")
 
     def __init__(self, conversation: str) -> None:
-        bucket = ids.conversation_bucket(conversation)
-        self.change_resp = b"".join(
-            _bulk(key.encode())
-            for key in (keys.overlay(conversation), keys.todo(bucket), keys.due(bucket), keys.members(conversation))
-        )
+        self.conversation = conversation
         self.resp = _bulk(keys.log(conversation).encode()) + _bulk(keys.conv(conversation).encode())
         self.mention = recent.mention(conversation)
         self.prefix = conversation_prefix(conversation)
-        self.version = b""
         self.version_resp = b""
         self.interest: dict[str, int] = {}
-        self.servers: tuple[str, ...] = ()
         self.learn(b"-", {})
 
+    def change_resp(self) -> bytes:
+        """The further keys of a change."""
+        conversation, bucket = self.conversation, ids.conversation_bucket(self.conversation)
+        return b"".join(
+            _bulk(key.encode())
+            for key in (keys.overlay(conversation), keys.todo(bucket), keys.due(bucket), keys.members(conversation))
+        )
+
     def learn(self, version: bytes, interest: dict[str, int]) -> None:
-        self.version, self.version_resp = version, _bulk(version)
+        self.version_resp = _bulk(version)
         self.interest = interest
-        self.servers = tuple(interest)
 
     def forget(self, server: str) -> None:
         """Ring a server no more, unless the next append finds it there still: it may not be dead after all."""
@@ -250,7 +251,7 @@ def _add_mode_and_op(
             mode = b"%d" % ttl_s
         if append.op:
             script = _CHANGES
-            key_parts[index] += known.change_resp
+            key_parts[index] += known.change_resp()
             key_count += 4
         arguments[index] += _bulk(_UNMETERED + mode if append.unmetered else mode) + _bulk(append.op)
     return script, key_count

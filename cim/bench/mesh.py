@@ -89,7 +89,8 @@ class Mesh:
         return len(self._senders) * len(self._receivers)
 
     def grow(self, count: int, progress: Progress = lambda text: None) -> None:
-        """Have so many conversations: each is opened by a first message, and synced by both sides.
+        """Have so many conversations: each is opened by a first message, synced by both sides, and written to once
+        more, for the first message after somebody came is answered with who is there.
 
         Raises:
             GeneratorError: something was refused, or did not come.
@@ -111,6 +112,10 @@ class Mesh:
             if done % 2_000 == 0:
                 progress(f"syncing conversations: {done} of {len(new)}")
         self._until(lambda: self._waiting == 0, "pages")
+        for talk in new:
+            self._until_few_wait()
+            self._send(talk)
+        self.settle()
         self.talks += new
 
     def _new_talk(self, number: int) -> Talk:

@@ -36,7 +36,7 @@ MAX_WAIT_S = 10.0
 
 RETRY_AWAY_MS = 1_000
 RETRY_BUSY_MS = 200
-MAX_REMEMBERED = 50_000
+MAX_REMEMBERED = 100_000
 """Conversations whose encoded keys and interest are remembered; beyond that all are forgotten and asked again."""
 
 
@@ -173,7 +173,7 @@ class GroupCommit:
         A dead one is forgotten here, and shall be by the store: the next message is answered with who is there.
         """
         others = []
-        for server in known.servers:
+        for server in known.interest:
             if server == self._server:
                 continue
             if self._is_dead(server):
