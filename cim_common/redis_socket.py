@@ -54,6 +54,7 @@ class RedisSocket:
     def write(self, data: bytes, replies: int, done: Done, due: float) -> None:
         """Have commands with so many replies, at least one, in the next `flush`. `done` is called once, by `receive`
         or by `close`."""
+        assert replies > 0
         self._waiting.append((replies, [], done, due))
         self._out.append(data)
 

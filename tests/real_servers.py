@@ -1,7 +1,10 @@
 """Real servers for tests, started from installed binaries on free ports in temporary folders."""
 
+import contextlib
 import glob
+import itertools
 import os
+import random
 import shutil
 import signal
 import socket
@@ -17,15 +20,24 @@ import trio
 
 T = TypeVar("T")
 
-SLOWNESS = 3 if os.environ.get("CI") else 1
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+SLOWNESS = 3 if os.environ.get("CI") or WORKER else 1
 """Deadlines are stretched where others use the machine too."""
+
+PORTS_EACH = 1_000
+_FIRST_PORT = 12_000 + int(WORKER[2:] or 0) % 20 * PORTS_EACH
+_ports = itertools.count(random.randrange(PORTS_EACH))
 
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    """Below those that the kernel gives to connections, and none of another worker's: it stays free until it is used,
+    also while a server on it is down."""
+    for number in itertools.islice(_ports, PORTS_EACH):
+        port = _FIRST_PORT + number % PORTS_EACH
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
+    pytest.fail("no port is free")
 
 
 def eventually(condition: Callable[[], T], timeout_s: float = 10.0) -> T:

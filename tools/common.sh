@@ -55,6 +55,18 @@ install_debian() {
     command -v apt-get >/dev/null 2>&1 && { [ -z "$as_root" ] || sudo -n true 2>/dev/null; } \
         || fail "$2$1: install them (on Debian: apt-get install$1) and try again."
     printf 'Installing%s ...\n' "$1"
-    { $as_root apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq $1; } >/dev/null \
+    { $as_root apt-get update -qq \
+        && $as_root env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $1; } >/dev/null \
         || fail "apt-get could not install$1: install them by hand and try again."
+}
+
+# install_servers: what tests start: Debian's packages, when they are missing and we may.
+install_servers() {
+    missing=""
+    command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
+    command -v strace >/dev/null 2>&1 || missing="$missing strace"
+    command -v tmux >/dev/null 2>&1 || missing="$missing tmux"
+    command -v java >/dev/null 2>&1 || missing="$missing default-jre-headless"
+    ls /usr/share/java/zookeeper*.jar >/dev/null 2>&1 || missing="$missing libzookeeper-java"
+    install_debian "$missing" "The tests need"
 }

@@ -7,7 +7,10 @@ import hiredis
 
 from cim_common.store.flow import Command, StoreError, StoreUnavailable
 
-UNAVAILABLE = (b"LOADING", b"OOM", b"MISCONF", b"READONLY", b"MASTERDOWN", b"BUSY", b"NOSCRIPT", b"TRYAGAIN")
+PASSING = {
+    "BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOAUTH", "NOSCRIPT", "OOM", "READONLY", "TRYAGAIN",
+    "WRONGPASS",
+}  # fmt: skip
 """Errors that say "not now", by their first word; any other is a StoreError."""
 
 
@@ -21,6 +24,5 @@ def first_error(replies: list[Any]) -> StoreError | StoreUnavailable | None:
     for reply in replies:
         if isinstance(reply, hiredis.ReplyError):
             text = str(reply)
-            unavailable = text.encode().startswith(UNAVAILABLE)
-            return StoreUnavailable(text) if unavailable else StoreError(text)
+            return StoreUnavailable(text) if text.partition(" ")[0] in PASSING else StoreError(text)
     return None

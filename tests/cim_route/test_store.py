@@ -4,11 +4,13 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import hiredis
 import pytest
 import redis
 from redis import exceptions
+from redis._parsers.base import BaseParser
 
-from cim_common.store import push
+from cim_common.store import push, resp
 from cim_common.store.flow import Command, Flow, StoreError, StoreUnavailable
 from cim_route import store as store_module
 from cim_route.store import Store, translate
@@ -100,3 +102,11 @@ def test_a_store_that_does_not_answer_is_given_up(
 )
 def test_errors_are_ours(error: Exception, ours: type[Exception]) -> None:
     assert type(translate(error)) is ours
+
+
+@pytest.mark.parametrize("word", [*sorted(resp.PASSING - {"NOSCRIPT"}), "BUSYGROUP", "ERR", "NOPERM", "WRONGTYPE"])
+def test_an_error_is_the_same_whichever_way_route_meets_it(word: str) -> None:
+    """In the network's thread as Redis says it, in the others by a class of the library."""
+    said = f"{word} and a reason"
+    parsed: Exception = BaseParser.parse_error(said)  # type: ignore[no-untyped-call]
+    assert type(translate(parsed)) is type(resp.first_error([hiredis.ReplyError(said)]))

@@ -6,7 +6,7 @@ The clients of a message's path are on the SDK (`clients.py`); a kick is asked f
 import http.client
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from cim_client.route_api import RouteApi
 from cim_common import faults, ids
 from cim_common.faults import Point
 from cim_common.wire import messages as m
+from cim_common.wire.codes import Code
 from cim_common.wire.kinds import Kind
 from tests.faults import clients
 from tests.faults.checker import check_folder
@@ -274,15 +275,18 @@ def log_in(points: Points, name: str, apart_from: str = "") -> Raw:
     """Connected, and not to that server."""
 
     def attempt() -> Raw | None:
-        try:
-            raw = Raw(points.route, name, "d1", [apart_from])
-        except OSError:
-            time.sleep(LOGIN_AGAIN_S)  # sent to a server that has just died
-            return None
-        if raw.server != apart_from and raw.is_let_in():
-            return raw
-        raw.close()
-        time.sleep(LOGIN_AGAIN_S)
+        """None when it was sent to a server that has just died, or to one that has yet to reach the store."""
+        with ExitStack() as stack:
+            stack.callback(time.sleep, LOGIN_AGAIN_S)
+            with suppress(OSError):
+                raw = Raw(points.route, name, "d1", [apart_from])
+                stack.callback(raw.close)
+                answer = None if raw.server == apart_from else raw.answer_to_login()
+                if isinstance(answer, m.LoginOk):
+                    stack.pop_all()
+                    return raw
+                if isinstance(answer, m.Close):
+                    assert answer.code in (Code.SESSION_LOST, Code.SERVER_STOPPING), answer
         return None
 
     raw = eventually(attempt, SETTLE_S)

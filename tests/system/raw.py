@@ -58,17 +58,14 @@ class Raw:
         self.socket.settimeout(15 * SLOWNESS)
 
     def log_in(self) -> "Raw":
-        assert self.is_let_in()
+        answer = self.answer_to_login()
+        assert isinstance(answer, m.LoginOk), answer
+        self.welcome = answer
         return self
 
-    def is_let_in(self) -> bool:
-        """Log in; False when the server will not have it now, as one that has just started."""
+    def answer_to_login(self) -> Any:
         self.send(m.Login(self.place["connect_token"], self.device))
-        welcome = self.next()
-        if not isinstance(welcome, m.LoginOk):
-            return False
-        self.welcome = welcome
-        return True
+        return self.next()
 
     def send(self, *messages: Any) -> None:
         self.socket.sendall(b"".join(self.protocol.send(message) for message in messages))

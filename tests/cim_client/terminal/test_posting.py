@@ -22,11 +22,13 @@ from cim_common.wire.codes import Code
 class Me:
     def __init__(self) -> None:
         self.posted: list[tuple[str, str, int | None]] = []
+        self.begun = 0
         self.raises: CimError | None = None
         self.slow = trio.Event()
         self.slow.set()
 
     async def post(self, to: str, text: str, *, reply_to: int | None) -> str:
+        self.begun += 1
         await self.slow.wait()
         if self.raises is not None:
             raise self.raises
@@ -69,6 +71,8 @@ async def test_one_after_the_other(autojump_clock: trio.testing.MockClock) -> No
         chat.me.slow = trio.Event()
         chat.posting.say(THE_LOBBY, "one", 0)
         chat.posting.say(Address("bob", "bob"), "two", 7)
+        await trio.testing.wait_all_tasks_blocked()
+        assert (chat.me.begun, chat.me.posted) == (1, [])
         chat.me.slow.set()
         await trio.testing.wait_all_tasks_blocked()
     assert chat.me.posted == [("lobby", "one", None), ("bob", "two", 7)]

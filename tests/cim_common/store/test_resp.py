@@ -20,6 +20,7 @@ def test_a_pipeline_is_one_write() -> None:
         ("OOM command not allowed", StoreUnavailable),
         ("MASTERDOWN Link with MASTER is down", StoreUnavailable),
         ("NOSCRIPT No matching script", StoreUnavailable),
+        ("BUSYGROUP Consumer group name already exists", StoreError),
         ("WRONGTYPE Operation against a key", StoreError),
         ("ERR LOADING is no command", StoreError),
     ],

@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 
 from cim_client import Message, Refused, blocking
+from cim_common.wire.codes import Code
 from tests.real_servers import eventually
 from tests.system.cluster import Cluster
 from tests.system.terminal.chats import CONNECTED, PENDING, Chat, above, friend, settings
@@ -83,11 +84,13 @@ class Scene:
         def known() -> blocking.Group | None:
             try:
                 return self.tess.group(name)
-            except Refused:
+            except Refused as refused:
+                if refused.code != Code.NO_SUCH_CONVERSATION:
+                    raise
                 return None
 
         group = eventually(known)
-        assert group is not None
+        assert group is not None  # for mypy: eventually() has failed otherwise
         return group
 
     def quiet(self) -> None:
