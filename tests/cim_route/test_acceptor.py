@@ -3,15 +3,17 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import redis
 
 from cim_common import ids
-from cim_common.store import keys, metadata
+from cim_common.store import keys, metadata, pages
 from cim_common.store.interest import Liveness
+from cim_common.wire import codec
 from cim_common.wire.codes import Code
-from cim_route.acceptor import Acceptor
+from cim_route.acceptor import KEY_KEPT_S, OWN_KEY_KEPT_S, Acceptor, _hash
 from cim_route.appending import Appending, Refused, body_of
 from cim_route.store import Store
 from tests.real_servers import RealRedis, eventually
@@ -65,6 +67,18 @@ def test_a_message_is_stored_once_for_its_key(acceptor: Acceptor) -> None:
 def test_several_go_in_order(acceptor: Acceptor) -> None:
     stored = acceptor.append_all([asking(ids.LOBBY, f"text {n}", f"k{n}") for n in range(700)])
     assert [item.seq for item in stored] == list(range(1, 701))
+
+
+def test_a_key_of_ours_is_the_id_and_is_kept_for_minutes(acceptor: Acceptor, redis_url: str) -> None:
+    acceptor.append_all([asking(DIRECT, "a", "ours")._replace(own_key=True), asking(DIRECT, "b", "theirs")])
+    store = Store(redis_url)
+    page: Any = store.run(pages.page_up(DIRECT, 0))
+    store.close()
+    entries = [codec.decode_entry(entry) for _, entry in page.entries]
+    assert [entry.message_id for entry in entries] == ["ours", ids.http_message_id(ALICE, DIRECT, "theirs")]
+    with redis.Redis.from_url(redis_url) as client:
+        kept = [client.ttl(keys.idempotency(DIRECT, ALICE, _hash(key))) for key in ("ours", "theirs")]
+    assert kept[0] <= OWN_KEY_KEPT_S < kept[1] <= KEY_KEPT_S
 
 
 def test_refusals(acceptor: Acceptor) -> None:

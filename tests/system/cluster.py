@@ -4,13 +4,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import redis
 
+from cim_common.build import program
 from tests.real_servers import eventually, free_port
 
 
@@ -28,7 +28,7 @@ class Cluster:
 
     def start(self) -> None:
         command = [
-            *self.within, sys.executable, "-m", "cim", "up", "--route", "127.0.0.1:0", "--server-port", "0",
+            *self.within, *program("cim"), "up", "--route", "127.0.0.1:0", "--server-port", "0",
             "--data", str(self.folder / "data"), "--ready-file", str(self.ready_file), *self.options,
         ]  # fmt: skip
         with (self.folder / "output").open("a") as output:

@@ -108,6 +108,7 @@ def test_a_mesh_refuses_what_does_not_come_next(place: Target) -> None:
     mesh = Mesh(accounts.make(place, 6), place.servers)
     mesh.grow(9)
     assert len({talk.id for talk in mesh.talks}) == 9 == mesh.most
+    assert mesh.sent == mesh.delivered == 2 * 9, "each has been written to once more since both were there"
     mesh.run(100, 0.2)
     mesh.settle()
     assert all(talk.acked == talk.delivered for talk in mesh.talks)

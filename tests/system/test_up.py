@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import redis
 
 from cim.background import NICENESS
@@ -118,6 +119,15 @@ def test_every_child_that_dies_is_started_again(new_cluster: NewCluster) -> None
         eventually(lambda name=name: f"{name} started again" in cluster.said)  # type: ignore[misc]
         eventually(lambda name=name, before=before: cluster.pid_of(name) != before)  # type: ignore[misc]
         assert is_running(cluster.pid_of(name))
+
+
+def test_its_programs_are_its_own_where_the_current_folder_holds_others(
+    new_cluster: NewCluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "cim").mkdir()
+    (tmp_path / "cim" / "__init__.py").write_text("raise SystemExit('another one')")
+    monkeypatch.chdir(tmp_path)
+    assert "another one" not in new_cluster().said
 
 
 def test_redis_gets_its_allocator_and_what_it_forks_gives_way(new_cluster: NewCluster) -> None:

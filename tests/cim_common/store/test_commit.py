@@ -7,7 +7,7 @@ import pytest
 from google.protobuf.message import DecodeError
 
 from cim_common import accept, changes, ids
-from cim_common.store import conversations, interest, keys, pages, push
+from cim_common.store import commit, conversations, interest, keys, pages, push
 from cim_common.store.commit import MAX_WAIT_S, MAX_WAITING
 from cim_common.store.flow import StoreError, StoreUnavailable
 from cim_common.wire import codec
@@ -405,6 +405,14 @@ def test_what_waited_too_long_is_never_committed(committer: Any) -> None:
 
 
 @pytest.mark.invariant("I17")
+def test_what_is_remembered_of_conversations_is_bounded(committer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commit, "MAX_REMEMBERED", 1)
+    for n, conversation in enumerate((DIRECT, ids.LOBBY, DIRECT), 1):
+        (answer,) = committer.commit(committer.append(n, 0, "hello", conversation=conversation))
+        assert answer[0] == "STORED"
+        assert list(committer.group._known) == [conversation]
+
+
 def test_the_queue_is_bounded(committer: Any) -> None:
     for n in range(1, MAX_WAITING + 1):
         assert committer.group.submit(committer.append(n, n - 1, "x"))
