@@ -264,6 +264,23 @@ class Channel:
             self.door.closed(self)
 
 
+class _Nobody:
+    """The door of a channel that nothing comes through."""
+
+    def closed(self, channel: Channel) -> None:
+        """Nobody has to know."""
+
+
+def ended_channel(pump: Pump) -> Channel:
+    """A channel that has ended: it takes nothing, and is never open."""
+    sock, other = socket.socketpair()
+    other.close()
+    nobody: Any = _Nobody()
+    channel = Channel(pump, sock, nobody)
+    channel.drop()
+    return channel
+
+
 class AddressLimit:
     """Counts the connections of each address; those of this machine are not limited (I17)."""
 

@@ -13,7 +13,7 @@ from cim_common.store.flow import StoreUnavailable
 from cim_common.store.sessions import Session as SessionRecord
 from cim_common.wire import codec
 from cim_common.wire.codes import Code, code_of
-from cim_server.channel import Channel
+from cim_server.channel import Channel, ended_channel
 from cim_server.pump import Pump
 from cim_server.redis_link import RedisLink
 
@@ -156,6 +156,7 @@ class Sessions:
         self._users: dict[int, tuple[Session, ...]] = {}
         # A tuple of few: a dict for each user would take three times as much.
         self._moved: set[Session] = set()
+        self._ended = ended_channel(pump)
         self._releasing = 0
         self._unreleased: list[Session] = []
         self._count = 0
@@ -216,8 +217,13 @@ class Sessions:
         return old
 
     def remove(self, session: Session) -> None:
-        """The connection has ended: write its cursors, then give the device up (compare-and-delete, I14)."""
+        """The connection has ended: write its cursors, then give the device up (compare-and-delete, I14).
+
+        The session lets go of its channel, which keeps it: as a cycle the two would stay until a collection, and those
+        who were connected for long until a full one, which comes rarely and stops everything for a while.
+        """
         self.flush_cursors(session)
+        session.channel = self._ended
         sessions = self.of_user(session.user)
         if session in sessions:
             self._count -= 1

@@ -13,10 +13,12 @@ from cim_common.store import conversations, keys, metadata
 from cim_common.tokens import ConnectClaims, Tokens
 from cim_common.wire import Connection, Limits, Role, codec
 from cim_common.wire import messages as m
-from cim_common.wire.limits import PING_INTERVAL_S
+from cim_common.wire.limits import IDLE_TIMEOUT_S, PING_INTERVAL_S
 from cim_server import app as apps
 from cim_server.app import App
+from cim_server.channel import Channel
 from cim_server.pump import MANY_BEATS_PER_S
+from cim_server.sessions import Session
 from cim_server.settings import ServerSettings
 from tests.cim_common.store.conftest import ALICE, BOB, DIRECT, Store, now_ms
 
@@ -213,6 +215,32 @@ def test_a_hundred_thousand_messages_leave_nothing_behind(bench: Bench) -> None:
         kept.append(len(gc.get_objects()))
     assert bench.app.conversations.applied(DIRECT) == 100_000
     assert kept[1] - kept[0] < 50
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["v2", "legacy"])
+def test_a_connection_that_has_ended_leaves_nothing_to_a_collection(bench: Bench, legacy: bool) -> None:
+    """Collections are rare, those of what has lived for long rarest: cycles would be memory that only grows."""
+
+    def come_and_go() -> None:
+        peer = bench.connect_legacy(BOB) if legacy else bench.connect(BOB).peer
+        bench.turn()
+        assert len(bench.app.sessions) == 1
+        peer.close()
+        for _ in range(3):
+            bench.turn()
+        assert len(bench.app.sessions) == 0
+
+    bench.store.command("HSET", keys.user(BOB), "legacy", int(legacy))
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            come_and_go()
+        bench.app.pump.timers.run(bench.app.pump.now + 2 * IDLE_TIMEOUT_S)
+        left = [one for one in gc.get_objects() if isinstance(one, Channel | Session)]
+    finally:
+        gc.enable()
+    assert left == [bench.app.sessions._ended]
 
 
 def test_heartbeats_are_told_from_all_else(bench: Bench) -> None:
