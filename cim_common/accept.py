@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from cim_common import ids
 from cim_common.store import keys, push, recent
 from cim_common.store.scripts import APPEND, APPEND_CHANGES
-from cim_common.wire.codec import conversation_prefix, entry_content
+from cim_common.wire.codec import entry_content
 from cim_common.wire.codes import Code
 from cim_common.wire.limits import MAX_TEXT_BYTES
 
@@ -101,7 +101,7 @@ class ConversationKeys:
         self.conversation = conversation
         self.resp = _bulk(keys.log(conversation).encode()) + _bulk(keys.conv(conversation).encode())
         self.mention = recent.mention(conversation)
-        self.prefix = conversation_prefix(conversation)
+        self.prefix = push.ring_prefix(conversation)
         self.version_resp = b""
         self.interest: dict[str, int] = {}
         self.learn(b"-", {})

@@ -162,7 +162,7 @@ class GroupCommit:
         rings: dict[str, list[bytes]] = {}
         for place, (append, known) in enumerate(self._batch, 1):
             if others := self._others(append.conversation, known):
-                encoded = push.ring_of_batch(known.prefix, place, append.meta + append.content, append.kind)
+                encoded = push.ring(known.prefix, place, append.meta + append.content, append.kind)
                 for server in others:
                     rings.setdefault(server, []).append(encoded)
         return [(server, bell) for server, parts in rings.items() for bell in push.doorbells(parts)]

@@ -8,7 +8,6 @@ seqs, which nobody knew before, beside them. The others are written by whoever h
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
@@ -29,36 +28,24 @@ STREAM_TTL_S = 30
 """What a dead server leaves behind is gone after this; the living renew it every round of anti-entropy."""
 
 
-def ring(prefix: bytes, seq: int, entry: bytes, kind: int = 0) -> bytes:
-    """One `rings` field of a Doorbell; `prefix` is the encoded conversation field."""
-    return _ring(prefix, b"\x10" + varint(seq), entry, kind)
+Rung = tuple[str, int, bytes, int]
+"""An entry that was appended: conversation, seq, entry (empty when it was too long to carry), kind."""
 
 
-def ring_of_batch(prefix: bytes, place: int, entry: bytes, kind: int = 0) -> bytes:
-    """The same for the message at that place of a batch, from 1, with an entry that lacks its seq."""
-    return _ring(prefix, b"\x28" + varint(place), entry, kind)
+def ring(prefix: bytes, number: int, entry: bytes, kind: int = 0) -> bytes:
+    """A ring for a Doorbell. `prefix` is its encoded conversation (`ring_prefix`), `number` the seq.
+
+    In a doorbell for the append script it is the message's place in the batch, from 1, and the entry lacks its seq.
+    """
+    if len(entry) > MAX_RING_ENTRY_BYTES:
+        entry = b""
+    return b"%b\x30%b\x3a%b%b\x40%b" % (prefix, varint(number), varint(len(entry)), entry, varint(kind))
 
 
-def _ring(prefix: bytes, where: bytes, entry: bytes, kind: int) -> bytes:
-    if kind or len(entry) > MAX_RING_ENTRY_BYTES:
-        body = prefix + where
-        if kind:
-            body = b"%b\x20%b" % (body, varint(kind))
-        if len(entry) <= MAX_RING_ENTRY_BYTES:
-            body = b"%b\x1a%b%b" % (body, varint(len(entry)), entry)
-        return b"\x0a%b%b" % (varint(len(body)), body)
-    size = varint(len(entry))
-    length = len(prefix) + len(where) + 1 + len(size) + len(entry)
-    return b"\x0a%b%b%b\x1a%b%b" % (varint(length), prefix, where, size, entry)
-
-
-class Rung(NamedTuple):
-    """An entry that was appended; empty when it was too long to carry."""
-
-    conversation: str
-    seq: int
-    entry: bytes
-    kind: int
+def ring_prefix(conversation: str) -> bytes:
+    """The conversation of a ring, encoded."""
+    encoded = conversation.encode()
+    return b"\x2a%b%b" % (varint(len(encoded)), encoded)
 
 
 def read(fields: Sequence[bytes]) -> tuple[Doorbell, list[Rung]]:
@@ -68,16 +55,17 @@ def read(fields: Sequence[bytes]) -> tuple[Doorbell, list[Rung]]:
         DecodeError: it is none.
     """
     bell = Doorbell.FromString(fields[1])
-    if len(fields) < 4:
-        return bell, [Rung(ring.conversation, ring.seq, ring.entry, ring.kind) for ring in bell.rings]
+    rungs = zip(bell.conversations, bell.numbers, bell.entries, bell.kinds, strict=True)
     try:
-        seqs = (0, *map(int, fields[3].split()))
-        placed = [(ring, seqs[ring.place]) for ring in bell.rings]
-    except (ValueError, IndexError) as error:
-        raise DecodeError("the seqs beside it are not those of its rings") from error
+        if len(fields) < 4:
+            return bell, list(rungs)
+        seqs = [0, *map(int, fields[3].split())]
+        placed = [(conversation, seqs[place], entry, kind) for conversation, place, entry, kind in rungs]
+    except (ValueError, IndexError, OverflowError) as error:
+        raise DecodeError("its columns, or the seqs beside it, are not those of the same rings") from error
     return bell, [
-        Rung(ring.conversation, seq, ring.entry and entry_bytes(ring.entry, b"", seq), ring.kind)
-        for ring, seq in placed
+        (conversation, seq, entry and entry_bytes(entry, b"", seq), kind)
+        for conversation, seq, entry, kind in placed
         if seq
     ]
 

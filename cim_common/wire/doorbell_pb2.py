@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0e\x64oorbell.proto\x12\x03\x63im\"\x87\x01\n\x08\x44oorbell\x12\x18\n\x05rings\x18\x01 \x03(\x0b\x32\t.cim.Ring\x12 \n\ttakeovers\x18\x02 \x03(\x0b\x32\r.cim.Takeover\x12\x1f\n\x05lists\x18\x03 \x03(\x0b\x32\x10.cim.ListChanged\x12\x1e\n\x08whispers\x18\x04 \x03(\x0b\x32\x0c.cim.Whisper\"U\n\x04Ring\x12\x14\n\x0c\x63onversation\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\r\n\x05\x65ntry\x18\x03 \x01(\x0c\x12\x0c\n\x04kind\x18\x04 \x01(\r\x12\r\n\x05place\x18\x05 \x01(\r\"P\n\x08Takeover\x12\x0c\n\x04user\x18\x01 \x01(\x04\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12\x12\n\nconnection\x18\x03 \x01(\t\x12\x12\n\nlogged_out\x18\x04 \x01(\x08\",\n\x0bListChanged\x12\x0c\n\x04user\x18\x01 \x01(\x04\x12\x0f\n\x07version\x18\x02 \x01(\x04\"<\n\x07Whisper\x12\x14\n\x0c\x63onversation\x18\x01 \x01(\t\x12\x0c\n\x04user\x18\x02 \x01(\x04\x12\r\n\x05\x66rame\x18\x03 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0e\x64oorbell.proto\x12\x03\x63im\"\xbb\x01\n\x08\x44oorbell\x12 \n\ttakeovers\x18\x02 \x03(\x0b\x32\r.cim.Takeover\x12\x1f\n\x05lists\x18\x03 \x03(\x0b\x32\x10.cim.ListChanged\x12\x1e\n\x08whispers\x18\x04 \x03(\x0b\x32\x0c.cim.Whisper\x12\x15\n\rconversations\x18\x05 \x03(\t\x12\x0f\n\x07numbers\x18\x06 \x03(\x04\x12\x0f\n\x07\x65ntries\x18\x07 \x03(\x0c\x12\r\n\x05kinds\x18\x08 \x03(\rJ\x04\x08\x01\x10\x02\"P\n\x08Takeover\x12\x0c\n\x04user\x18\x01 \x01(\x04\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12\x12\n\nconnection\x18\x03 \x01(\t\x12\x12\n\nlogged_out\x18\x04 \x01(\x08\",\n\x0bListChanged\x12\x0c\n\x04user\x18\x01 \x01(\x04\x12\x0f\n\x07version\x18\x02 \x01(\x04\"<\n\x07Whisper\x12\x14\n\x0c\x63onversation\x18\x01 \x01(\t\x12\x0c\n\x04user\x18\x02 \x01(\x04\x12\r\n\x05\x66rame\x18\x03 \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,13 +32,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'doorbell_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_DOORBELL']._serialized_start=24
-  _globals['_DOORBELL']._serialized_end=159
-  _globals['_RING']._serialized_start=161
-  _globals['_RING']._serialized_end=246
-  _globals['_TAKEOVER']._serialized_start=248
-  _globals['_TAKEOVER']._serialized_end=328
-  _globals['_LISTCHANGED']._serialized_start=330
-  _globals['_LISTCHANGED']._serialized_end=374
-  _globals['_WHISPER']._serialized_start=376
-  _globals['_WHISPER']._serialized_end=436
+  _globals['_DOORBELL']._serialized_end=211
+  _globals['_TAKEOVER']._serialized_start=213
+  _globals['_TAKEOVER']._serialized_end=293
+  _globals['_LISTCHANGED']._serialized_start=295
+  _globals['_LISTCHANGED']._serialized_end=339
+  _globals['_WHISPER']._serialized_start=341
+  _globals['_WHISPER']._serialized_end=401
 # @@protoc_insertion_point(module_scope)

@@ -7,30 +7,22 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Doorbell(_message.Message):
-    __slots__ = ("rings", "takeovers", "lists", "whispers")
-    RINGS_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("takeovers", "lists", "whispers", "conversations", "numbers", "entries", "kinds")
     TAKEOVERS_FIELD_NUMBER: _ClassVar[int]
     LISTS_FIELD_NUMBER: _ClassVar[int]
     WHISPERS_FIELD_NUMBER: _ClassVar[int]
-    rings: _containers.RepeatedCompositeFieldContainer[Ring]
+    CONVERSATIONS_FIELD_NUMBER: _ClassVar[int]
+    NUMBERS_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
     takeovers: _containers.RepeatedCompositeFieldContainer[Takeover]
     lists: _containers.RepeatedCompositeFieldContainer[ListChanged]
     whispers: _containers.RepeatedCompositeFieldContainer[Whisper]
-    def __init__(self, rings: _Optional[_Iterable[_Union[Ring, _Mapping]]] = ..., takeovers: _Optional[_Iterable[_Union[Takeover, _Mapping]]] = ..., lists: _Optional[_Iterable[_Union[ListChanged, _Mapping]]] = ..., whispers: _Optional[_Iterable[_Union[Whisper, _Mapping]]] = ...) -> None: ...
-
-class Ring(_message.Message):
-    __slots__ = ("conversation", "seq", "entry", "kind", "place")
-    CONVERSATION_FIELD_NUMBER: _ClassVar[int]
-    SEQ_FIELD_NUMBER: _ClassVar[int]
-    ENTRY_FIELD_NUMBER: _ClassVar[int]
-    KIND_FIELD_NUMBER: _ClassVar[int]
-    PLACE_FIELD_NUMBER: _ClassVar[int]
-    conversation: str
-    seq: int
-    entry: bytes
-    kind: int
-    place: int
-    def __init__(self, conversation: _Optional[str] = ..., seq: _Optional[int] = ..., entry: _Optional[bytes] = ..., kind: _Optional[int] = ..., place: _Optional[int] = ...) -> None: ...
+    conversations: _containers.RepeatedScalarFieldContainer[str]
+    numbers: _containers.RepeatedScalarFieldContainer[int]
+    entries: _containers.RepeatedScalarFieldContainer[bytes]
+    kinds: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, takeovers: _Optional[_Iterable[_Union[Takeover, _Mapping]]] = ..., lists: _Optional[_Iterable[_Union[ListChanged, _Mapping]]] = ..., whispers: _Optional[_Iterable[_Union[Whisper, _Mapping]]] = ..., conversations: _Optional[_Iterable[str]] = ..., numbers: _Optional[_Iterable[int]] = ..., entries: _Optional[_Iterable[bytes]] = ..., kinds: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Takeover(_message.Message):
     __slots__ = ("user", "device", "connection", "logged_out")

@@ -7,14 +7,13 @@ import pytest
 
 from cim_common.store import push
 from cim_common.store.push import Rung
-from cim_common.wire.codec import conversation_prefix
 from cim_server import push_reader
 from cim_server.pump import Pump
 from cim_server.push_reader import PushReader
 from tests.cim_common.store.conftest import DIRECT
 
-GOOD = push.ring(conversation_prefix(DIRECT), 7, b"")
-RUNG = Rung(DIRECT, 7, b"", 0)
+GOOD = push.ring(push.ring_prefix(DIRECT), 7, b"")
+RUNG: Rung = (DIRECT, 7, b"", 0)
 
 
 class Reading:
@@ -50,7 +49,10 @@ def reading(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reading]:
 
 
 @pytest.mark.invariant("I9")
-@pytest.mark.parametrize("fields", [[b"d", b"\xff"], [b"d", GOOD, b"s", b"seven"]])
+@pytest.mark.parametrize(
+    "fields",
+    [[b"d", b"\xff"], [b"d", GOOD, b"s", b"seven"], [b"d", GOOD + push.ring_prefix(DIRECT)]],
+)
 def test_a_doorbell_that_cannot_be_read_is_a_lost_one_and_the_others_ring(
     reading: Reading, fields: list[bytes]
 ) -> None:

@@ -302,9 +302,9 @@ def test_interest_dropped_and_taken_again_while_others_send(world: World, redis_
 
     at_once(redis_url, come_and_go, send)
     rung = {
-        rung.seq
+        seq
         for _, fields in world.store.command("XRANGE", keys.push(server), "-", "+")
-        for rung in push.read(fields)[1]
+        for _, seq, _, _ in push.read(fields)[1]
     }
     wanted = {seq for above, last in covered for seq in range(above + 1, last + 1)}
     assert wanted

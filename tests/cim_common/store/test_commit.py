@@ -12,7 +12,6 @@ from cim_common.store.commit import MAX_WAIT_S, MAX_WAITING
 from cim_common.store.flow import StoreError, StoreUnavailable
 from cim_common.wire import codec
 from cim_common.wire.codes import Code
-from cim_common.wire.doorbell_pb2 import Doorbell
 from cim_common.wire.kinds import Kind
 from cim_common.wire.messages import Change
 
@@ -231,9 +230,9 @@ def test_interested_servers_are_rung_and_dead_ones_forgotten(new_committer: Any,
     store.command("XADD", keys.push("s2:e2"), "*", "d", "")
     store.connection.send_packed_command([bells[0]])
     assert [store.connection.read_response() is not None for _ in range(bells[1])] == [True]
-    bell = Doorbell.FromString(store.command("XRANGE", keys.push("s2:e2"), "-", "+")[-1][1][1])
-    assert [(ring.conversation, ring.seq) for ring in bell.rings] == [(DIRECT, 2)]
-    assert codec.decode_entry(bell.rings[0].entry).text == "second"
+    _, ((conversation, seq, entry, _),) = push.read(store.command("XRANGE", keys.push("s2:e2"), "-", "+")[-1][1])
+    assert (conversation, seq) == (DIRECT, 2)
+    assert codec.decode_entry(entry).text == "second"
     assert store.command("HKEYS", keys.interest(DIRECT)) == [b"s1:e1", b"s2:e2"]
 
 
@@ -296,7 +295,8 @@ def test_only_what_is_new_rings(new_committer: Any, store: Any) -> None:
     assert outcomes == [("KNOWN", 2, 0), ("STORED", 3, 0), ("REFUSED", 2, Code.ID_REUSED)]
     mine.commit(mine.append(3, 2, "c"))
     ((one,),) = second.entries()
-    assert (one.seq, codec.decode_entry(one.entry).seq) == (3, 3)
+    _, seq, entry, _ = one
+    assert (seq, codec.decode_entry(entry).seq) == (3, 3)
 
 
 @pytest.mark.invariant("I9")
@@ -343,10 +343,16 @@ def test_doorbells_too_large_for_one_entry_are_several(new_committer: Any, store
 @pytest.mark.invariant("I1", "I9")
 @pytest.mark.parametrize("seqs", [b"7", b"7 eight"])
 def test_a_doorbell_whose_seqs_do_not_fit_is_none(seqs: bytes) -> None:
-    rings = [push.ring_of_batch(b"\x0a\x01C", place, b"") for place in (1, 2)]
-    assert [rung.seq for rung in push.read([b"d", b"".join(rings), b"s", b"7 8"])[1]] == [7, 8]
+    rings = [push.ring(push.ring_prefix("C"), place, b"") for place in (1, 2)]
+    assert push.read([b"d", b"".join(rings), b"s", b"7 8"])[1] == [("C", 7, b"", 0), ("C", 8, b"", 0)]
     with pytest.raises(DecodeError):
         push.read([b"d", b"".join(rings), b"s", seqs])
+
+
+@pytest.mark.invariant("I9")
+def test_a_ring_for_no_place_of_its_batch_makes_no_doorbell() -> None:
+    with pytest.raises(DecodeError):
+        push.read([b"d", push.ring(push.ring_prefix("C"), 2**63, b""), b"s", b"7"])
 
 
 @pytest.mark.parametrize("stream", ["missing", "damaged"])
