@@ -47,6 +47,7 @@ class UpSettings:
     ready_file: Path | None = None
     directory: str = "open"
     keep: tuple[str, ...] = ()
+    gather_ms: float = 0.0
 
 
 class Up:
@@ -102,6 +103,7 @@ class Up:
             ]
         index = int(name[1:]) - 1
         common += [argument for rule in settings.keep for argument in ("--keep", rule)]
+        common += ["--gather-ms", str(settings.gather_ms)]
         if settings.advertise:
             common += ["--advertise", settings.advertise]
         return [

@@ -82,7 +82,7 @@ class App:
         self.ref = f"{settings.server_id}:{self.epoch}"
         self.liveness = Liveness()
         self.others: tuple[Server, ...] = ()
-        self.pump = Pump()
+        self.pump = Pump(settings.gather_ms / 1_000)
         self.collections = Collections()
         self.addresses = AddressLimit()
         self.http_slots = trio.CapacityLimiter(http.MAX_CONNECTIONS)

@@ -56,6 +56,7 @@ def numbers(app: "App") -> list[Number]:
         return {str(generation): count for generation, count in enumerate(app.collections.counts)}
 
     return [
+        Number("cim_gather_seconds", "--gather-ms, in seconds", lambda: app.pump.gather_s),
         Number("cim_connections", "clients logged in", lambda: len(sessions)),
         Number("cim_conversations", "conversations held", lambda: len(conversations)),
         Number("cim_closed_total", "connections closed, by reason", closed, "code"),

@@ -8,11 +8,15 @@ A round through trio costs as much as several messages. So a *turn* of the pump 
 until trio's other tasks are due (`TURN_S`); within that the store answers, and the next of many who send little comes.
 What a pass costs beside its messages is shared by them. Where messages come without a pause but few at a time, those
 that come while a batch is on its way to the store, and could not be committed before its answer anyway, are left to
-the pass that reads the answer (`GATHER_S` at most).
+the pass that reads the answer (`ANSWER_S` at most).
 
 Where thousands are connected and say nothing, their heartbeats come one by one, and nearly all that each would cost
 is to be woken for it. So after a while of many of them and nothing else, they are left to be read together (`BEAT_S`);
 what the store brings is read at once, and the first other thing a client says ends this.
+
+Whoever has many messages and few cores may have the pump sleep before each poll (`gather_s`): what comes meanwhile,
+from clients and from the store, is read together. A message passes several polls, so it takes as many times longer. No
+sleep where a pass was large of itself (`MANY_READY`), nor while connections wait to be written to.
 
 Other trio tasks run between passes in the same thread; they may call anything here and then `wake`.
 """
@@ -36,12 +40,15 @@ SLOW_S = (0.001, 0.005, 0.02, 0.1)
 """Passes longer than each of these are counted: so long did a socket that became ready during one have to wait."""
 
 TURN_S = 0.005
-"""How long the pump may go on before trio's other tasks get a turn."""
+"""How long the pump may go on before trio's other tasks get a turn; a sleep longer than the rest of it comes on top."""
 
 PAUSE_S = 0.001
-GATHER_S = 0.001
-GATHER_BELOW_PER_S = 8_000
+ANSWER_S = 0.001
+ANSWER_BELOW_PER_S = 8_000
 """With more sockets ready a second passes are large enough of themselves, and time is better spent on reading."""
+
+MANY_READY = 16
+"""After a pass over so many sockets the next one does not wait, in a pump whose passes do."""
 
 BEAT_S = 0.01
 """How long heartbeats are left lying, and so may the first message after a silence be."""
@@ -68,9 +75,14 @@ class Flushable(Protocol):
 
 
 class Pump:
-    """Owns the epoll and the timers. `now` is the monotonic time at which the current pass began."""
+    """Owns the epoll and the timers. `now` is the monotonic time at which the current pass began.
 
-    def __init__(self) -> None:
+    `gather_s`: how long it sleeps before each poll; timers come as much later.
+    """
+
+    def __init__(self, gather_s: float = 0.0) -> None:
+        self.gather_s = gather_s
+        self._found = 0
         self._epoll = select.epoll()
         self._pollables: dict[int, Pollable] = {}
         self._ends: list[Callable[[], None]] = []
@@ -81,7 +93,7 @@ class Pump:
         self.now = time.monotonic()
         self.timers = Timers(self.now)
         self._store = select.epoll()
-        self._gathers = False
+        self._awaits_answers = False
         self._silent_fds = {self._wake_fd}
         self._beats = self._quiet_beats = 0
         self._beating: object = None
@@ -172,20 +184,28 @@ class Pump:
             self._store.poll(min(BEAT_S, self.timers.next_in(began)))
             self._pass(0.0)
             return
+        self._let_gather()
         found = ready = self._pass(0.0)
         paused = False
         while found:
             spent = self.now - began
             if spent >= TURN_S:
-                self._gathers = not paused and ready < GATHER_BELOW_PER_S * spent
+                self._awaits_answers = not paused and ready < ANSWER_BELOW_PER_S * spent
                 return
-            if self._gathers and self.store_busy():
-                self._store.poll(GATHER_S)
+            if self.gather_s:
+                self._let_gather()
+            elif self._awaits_answers and self.store_busy():
+                self._store.poll(ANSWER_S)
             before = self.now
             found = self._pass(min(TURN_S - spent, self.timers.next_in(before)))
             paused = paused or self.now - before > PAUSE_S
             ready += found
-        self._gathers = False
+        self._awaits_answers = False
+
+    def _let_gather(self) -> None:
+        """Sleep, where that is wanted, unless there is enough to do."""
+        if self.gather_s and self._found < MANY_READY and not self._dirty:
+            time.sleep(self.gather_s)
 
     def close(self) -> None:
         """Release the epoll; the sockets are their owners' to close, before."""
@@ -229,7 +249,8 @@ class Pump:
         self.busy_s += took
         if took > SLOW_S[0]:
             self._note_slow(took)
-        return len(events)
+        self._found = len(events)
+        return self._found
 
     def _note_slow(self, took: float) -> None:
         self.longest_pass_s = max(self.longest_pass_s, took)

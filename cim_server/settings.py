@@ -11,7 +11,8 @@ from cim_common.store.presence import Directory
 class ServerSettings:
     """What an IM server is told at its start. Ports may be 0: any free one.
 
-    `advertise_host` is the address that clients are sent to, when it is not the one listened on.
+    `advertise_host` is the address that clients are sent to, when it is not the one listened on. `gather_ms`: see
+    `Pump.gather_s`.
     """
 
     server_id: str
@@ -28,6 +29,7 @@ class ServerSettings:
     allow_plaintext: bool = False
     ready_file: str | None = None
     keep: Keep = field(default_factory=Keep)
+    gather_ms: float = 0.0
 
     def refusal(self) -> str | None:
         """Why these settings are not accepted, in one sentence; None if they are."""

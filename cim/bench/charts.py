@@ -49,7 +49,8 @@ def name_of(result: Result) -> str:
         return result.label
     settings = result.settings
     if result.benchmark == "messages" and settings.get("rate") is not None:
-        return f"{number(settings['rate'])}/s"
+        gathering = f", {number(settings['gather_ms'])} ms gathered" if settings.get("gather_ms") else ""
+        return f"{number(settings['rate'])}/s{gathering}"
     if result.benchmark == "messages" and "senders" in settings:
         return f"{settings['senders']:,} senders, {settings.get('in_flight', 1)} in flight"
     if result.benchmark == "group" and "members" in settings:
@@ -69,7 +70,8 @@ def _named(results: Sequence[Result]) -> list[tuple[str, Result]]:
 
 
 def _latency_by_load(results: Sequence[Result]) -> Chart | None:
-    loads = {float(one.settings["rate"]): one for one in results if one.settings.get("rate") and one.latency_ms}
+    usual = [one for one in results if one.settings.get("rate") and not one.settings.get("gather_ms")]
+    loads = {float(one.settings["rate"]): one for one in usual if one.latency_ms}
     known = sorted(loads.items())
     if len(known) < 2:
         return None

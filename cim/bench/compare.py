@@ -17,7 +17,7 @@ from typing import NamedTuple
 from cim.bench import NotMeasured, figures, results, table
 from cim.bench.charts import flat
 from cim.bench.figures import Figure, Spread, measured, runs_of, value_at
-from cim.bench.results import BadResult, Result
+from cim.bench.results import USUAL, BadResult, Result
 from cim_common.build import program
 
 Progress = Callable[[str], None]
@@ -98,9 +98,10 @@ def matched(a: Result, b: Result, force: bool = False) -> list[tuple[Result, Res
 
 def _unlike(a: Result, b: Result) -> list[str]:
     found = [] if a.benchmark == b.benchmark else [f"{a.benchmark} and {b.benchmark}"]
-    for name in sorted({*a.settings, *b.settings} - set(UNLIKE)):
-        if a.settings.get(name) != b.settings.get(name):
-            found.append(f"{name} {a.settings.get(name)} and {b.settings.get(name)}")
+    ours, theirs = {**USUAL, **a.settings}, {**USUAL, **b.settings}
+    for name in sorted({*ours, *theirs} - set(UNLIKE)):
+        if ours.get(name) != theirs.get(name):
+            found.append(f"{name} {ours.get(name)} and {theirs.get(name)}")
     return found
 
 

@@ -192,7 +192,7 @@ COUNTED = ("servers", "senders", "members", "connections", "messages", "seconds"
 def _is_said(name: str, value: Any) -> bool:
     if name in ("label", "warm_up") or value is None or value is False or value == "":
         return False
-    return not (name in ("repeat", "generators") and value == 1)
+    return not ((name in ("repeat", "generators") and value == 1) or (name == "gather_ms" and not value))
 
 
 def _setting(name: str, value: Any) -> str:

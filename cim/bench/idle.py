@@ -73,7 +73,7 @@ def run(target: Target, settings: IdleSettings, progress: Progress = lambda text
         crowd.close()
     return replace(
         _result(settings, server, sizes, (quiet, beating), (alive, int(held))),
-        settings={**asdict(settings), "servers": len(target.servers)},
+        settings={**asdict(settings), "servers": len(target.servers), **measuring.cluster_settings(target)},
         machine=Machine.here(measuring.engine(target)),
     )
 

@@ -13,7 +13,7 @@ from cim.bench import accounts
 from cim.bench.accounts import Account
 from cim.bench.callers import crew as callers
 from cim.bench.callers.crew import Outcome, Stretch
-from cim.bench.measuring import engine
+from cim.bench.measuring import cluster_settings, engine
 from cim.bench.results import Cpu, Latency, Machine, Percentiles, Result
 from cim.bench.target import Target
 
@@ -50,7 +50,8 @@ def run(target: Target, settings: Settings, progress: Progress = lambda text: No
     Raises:
         AccountsError, GeneratorError: nothing could be measured.
     """
-    result = Result(benchmark="logins", machine=Machine.here(engine(target)), settings=asdict(settings))
+    told = {**asdict(settings), **cluster_settings(target)}
+    result = Result(benchmark="logins", machine=Machine.here(engine(target)), settings=told)
     if settings.kind == PASSWORD:
         people = accounts.register(target, min(settings.accounts, MAX_REGISTERED), accounts.fresh_prefix(), progress)
         return _with_logins(result, *_measured(target, settings, "password", people, progress))

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from http.client import HTTPException
 from typing import Any
 
 from cim.bench import accounts, syscalls
@@ -11,7 +12,7 @@ from cim.bench.generator.fleet import Fleet, Mark, Renewal, Report
 from cim.bench.results import Cpu, Latency, Machine, Percentiles, RedisCost, Result
 from cim.bench.syscalls import Traced
 from cim.bench.target import Target
-from cim.bench.usage import Meter, Usage
+from cim.bench.usage import Meter, Usage, read_metrics
 
 Progress = Callable[[str], None]
 
@@ -94,10 +95,9 @@ def record(benchmark: str, target: Target, settings: Mapping[str, Any], measured
     """
     verdict = report.verdict
     failed = verdict.failed + verdict.stray + verdict.unsettled
-    running, durability = store_of(target)
-    settings = {**settings, "servers": len(target.servers) or None, "durability": durability}
+    settings = {**settings, "servers": len(target.servers) or None, **cluster_settings(target)}
     result = Result(
-        benchmark=benchmark, machine=Machine.here(running),
+        benchmark=benchmark, machine=Machine.here(engine(target)),
         settings=settings, seconds=measured.seconds, sent=verdict.sent, acked=verdict.acked,
         delivered=verdict.delivered, lost=verdict.lost, duplicates=verdict.duplicates,
         out_of_order=verdict.out_of_order, failed=failed or sum(verdict.reasons.values()),
@@ -167,6 +167,20 @@ def store_of(target: Target) -> tuple[str | None, str | None]:
         return None, None
     finally:
         client.close()
+
+
+def cluster_settings(target: Target) -> dict[str, Any]:
+    """What the cluster itself says of how it was started; None where it cannot be asked."""
+    return {"durability": store_of(target)[1], "gather_ms": _gather_ms(target)}
+
+
+def _gather_ms(target: Target) -> float | None:
+    """How long the servers let what comes in gather; None as well when they do not agree."""
+    try:
+        found = {read_metrics(server.http or "")["cim_gather_seconds"] for server in target.servers}
+    except (OSError, HTTPException, ValueError, KeyError):
+        return None
+    return round(found.pop() * 1_000, 3) if len(found) == 1 else None
 
 
 def engine(target: Target) -> str | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from cim.bench import failures
+from cim.options import GATHER_MS
 
 if TYPE_CHECKING:
     from cim.bench.results import Result
@@ -31,6 +32,7 @@ class Place(NamedTuple):
 
     servers: int
     durability: str
+    gather_ms: float
     cluster: str | None
     route: str | None
 
@@ -68,6 +70,10 @@ where = _gathered(
     click.option(
         "--durability", type=click.Choice(["always", "everysec"]), default="always", show_default=True,
         help="How the own cluster's Redis syncs its file: before each answer, or once a second.",
+    ),
+    click.option(
+        "--gather-ms", type=GATHER_MS, default=0.0, show_default=True, metavar="MS",
+        help="How long the own cluster's servers let little that comes in gather, as in `cim up`.",
     ),
     click.option(
         "--cluster", type=click.Path(exists=True, dir_okay=False), metavar="READY_FILE",

@@ -46,19 +46,20 @@ NO_NOTES = "<!-- notes -->\n<!-- end of notes -->\n"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One benchmark of all. `run` gets the cluster (of so many servers) and whether it should be quick."""
+    """One benchmark of all. `run` gets the cluster (so many servers, which gather so long) and whether to be quick."""
 
     name: str
     run: Callable[[Target, bool, Progress], Result]
     servers: int = 2
+    gather_ms: float = 0.0
 
 
-def _messages(name: str, **settings: Any) -> Step:
+def _messages(name: str, gather_ms: float = 0.0, **settings: Any) -> Step:
     def run(target: Target, quick: bool, progress: Progress) -> Result:
         seconds = {"seconds": 2.0, "warm_up": 1.0} if quick else {}
         return messages.run(target, messages.Settings(**{**settings, **seconds}), progress)
 
-    return Step(name, run)
+    return Step(name, run, gather_ms=gather_ms)
 
 
 def _group(name: str, **settings: Any) -> Step:
@@ -94,6 +95,7 @@ STEPS = (
     _messages("1,000 messages/s", senders=500, rate=1_000.0),
     _messages("2,000 messages/s", senders=500, rate=2_000.0),
     _messages("5,000 messages/s", senders=500, rate=5_000.0),
+    _messages("5,000 messages/s, passes wait", targets.WAIT_MS, senders=500, rate=5_000.0),
     _messages("10,000 messages/s", senders=500, rate=10_000.0),
     _messages("20,000 messages/s", senders=500, rate=20_000.0),
     _group("a group of 500", members=500, online=500, senders=16),
@@ -136,7 +138,7 @@ def _floor(quick: bool) -> floor.FloorSettings:
 
 def _made(step: Step, quick: bool, progress: Progress, heading: str) -> Result:
     progress(f"{heading}: starting a cluster")
-    with own(step.servers) as target:
+    with own(step.servers, gather_ms=step.gather_ms) as target:
         return step.run(target, quick, lambda text: progress(f"{heading}: {text}"))
 
 

@@ -22,6 +22,10 @@ from cim_common.build import compiled
 SCHEMA = 1
 
 
+USUAL: Mapping[str, Any] = {"durability": "always", "gather_ms": 0.0}
+"""What settings of a cluster are where a result does not name them: older ones did not."""
+
+
 class BadResult(NotMeasured):
     """What was read is not a result that this version knows; one sentence."""
 

@@ -17,7 +17,7 @@ from cim.bench.callers import crew as callers
 from cim.bench.callers.crew import Outcome, Stretch
 from cim.bench.callers.exchanges import text_of
 from cim.bench.logins import percentiles
-from cim.bench.measuring import engine
+from cim.bench.measuring import cluster_settings, engine
 from cim.bench.results import Cpu, Latency, Machine, RedisCost, Result
 from cim.bench.target import Target
 from cim_common import ids
@@ -110,7 +110,7 @@ def _result(target: Target, settings: Settings, stretch: Stretch, outcome: Outco
     }  # fmt: skip
     known = {
         "benchmark": "route", "machine": Machine.here(engine(target)),
-        "settings": asdict(settings), **counts,
+        "settings": {**asdict(settings), **cluster_settings(target)}, **counts,
     }  # fmt: skip
     if outcome.failed or any(faults) or not stretch.done:
         return Result(**known, missing={"result": outcome.sentence() or "the logs do not hold what was answered"})

@@ -65,7 +65,9 @@ def run(target: Target, settings: SyncSettings, progress: Progress = lambda text
     (raw,) = accounts.renew(target, [away._replace(device=RAW_DEVICE)])
     progress("getting them as bare pages")
     paged = _measured(target, lambda: _get_pages(raw, conversation))
-    return replace(_result(settings, len(target.servers), shown, paged), machine=Machine.here(measuring.engine(target)))
+    result = _result(settings, len(target.servers), shown, paged)
+    told = {**result.settings, **measuring.cluster_settings(target)}
+    return replace(result, settings=told, machine=Machine.here(measuring.engine(target)))
 
 
 async def _be_there_once(route: str, account: Account, folder: str) -> None:

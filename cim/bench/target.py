@@ -88,7 +88,7 @@ def _server(record: dict[str, Any]) -> Server:
 
 
 @contextlib.contextmanager
-def own(servers: int = 2, durability: str = "always") -> Iterator[Target]:
+def own(servers: int = 2, durability: str = "always", gather_ms: float = 0.0) -> Iterator[Target]:
     """A cluster for this run: `cim up` in a folder that is removed afterwards.
 
     Raises:
@@ -99,8 +99,8 @@ def own(servers: int = 2, durability: str = "always") -> Iterator[Target]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         ready, output = Path(folder) / "ready.json", Path(folder) / "output"
         up = [
-            *program("cim"), "up", "--servers", str(servers), "--route", "127.0.0.1:0",
-            "--server-port", "0", "--data", str(Path(folder) / "data"), "--ready-file", str(ready),
+            *program("cim"), "up", "--servers", str(servers), "--route", "127.0.0.1:0", "--server-port", "0",
+            "--gather-ms", str(gather_ms), "--data", str(Path(folder) / "data"), "--ready-file", str(ready),
         ]  # fmt: skip
         with output.open("wb") as out:
             process = start_child(up, stdout=out, stderr=subprocess.STDOUT)
@@ -134,7 +134,7 @@ def start_child(command: list[str], more: Mapping[str, str] | None = None, **opt
 
 
 @contextlib.contextmanager
-def opened(servers: int, durability: str, cluster: str | None, route: str | None) -> Iterator[Target]:
+def opened(servers: int, durability: str, gather_ms: float, cluster: str | None, route: str | None) -> Iterator[Target]:
     """What the options of a benchmark name: a ready file, a route, or else a cluster of our own.
 
     Raises:
@@ -147,7 +147,7 @@ def opened(servers: int, durability: str, cluster: str | None, route: str | None
     elif route:
         yield of_route(route)
     else:
-        with own(servers, durability) as target:
+        with own(servers, durability, gather_ms) as target:
             yield target
 
 

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from cim_server import pump as pumps
-from cim_server.pump import BEAT_S, GATHER_S, MANY_BEATS_PER_S, PAUSE_S, QUIET_S, TURN_S, Pump
+from cim_server.pump import ANSWER_S, BEAT_S, MANY_BEATS_PER_S, MANY_READY, PAUSE_S, QUIET_S, TURN_S, Pump
 
 
 class Dawdling:
@@ -46,13 +46,18 @@ async def test_a_pass_that_keeps_others_waiting_is_counted(seconds: float, at_le
 
 
 class Time:
-    """A clock that stands still but for what the test does."""
+    """A clock that stands still but for what the test does, and sleeps."""
 
     def __init__(self) -> None:
         self.now = 100.0
+        self.slept: list[float] = []
 
     def monotonic(self) -> float:
         return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
 
 
 class Traffic:
@@ -81,8 +86,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
 class Turns:
     """Turns of a pump, each over traffic like that; how long it waited for sockets, and for the store alone."""
 
-    def __init__(self, clock: Time, every_s: float, *turns: list[int], store_busy: bool = True) -> None:
-        pump = Pump()
+    def __init__(
+        self, clock: Time, every_s: float, *turns: list[int], store_busy: bool = True, gather_s: float = 0.0
+    ) -> None:
+        pump = Pump(gather_s)
         pump.store_busy = lambda: store_busy
         epolls = pump._epoll, pump._store
         self.waits: list[list[float]] = []
@@ -116,7 +123,7 @@ def test_a_few_in_one_turn_with_pauses_between_them_do_not_wait_for_the_store(cl
 def test_few_messages_without_a_pause_wait_for_the_store_until_there_is_one(clock: Time) -> None:
     turns = Turns(clock, 0.0005, FULL, [2, 2, 2], [2])
     assert [len(waits) for waits in turns.waits] == [TURN_S / 0.0005, 4, 2]
-    assert turns.store_waits == [[], [GATHER_S] * 3, []]
+    assert turns.store_waits == [[], [ANSWER_S] * 3, []]
 
 
 def test_nothing_waits_for_a_store_that_has_answered(clock: Time) -> None:
@@ -125,6 +132,43 @@ def test_nothing_waits_for_a_store_that_has_answered(clock: Time) -> None:
 
 def test_many_messages_do_not_wait_for_the_store(clock: Time) -> None:
     assert Turns(clock, 0.0005, [100] * 20, [100] * 20).store_waits == [[], []]
+
+
+def test_each_pass_waits_where_that_is_wanted(clock: Time) -> None:
+    turns = Turns(clock, 0.0, FULL, FULL, gather_s=TURN_S / 10.5)
+    assert [len(waits) for waits in turns.waits] == [11, 11]
+    assert clock.slept == [TURN_S / 10.5] * 22
+    assert turns.store_waits == [[], []]  # That is waiting enough.
+
+
+def test_what_is_to_be_written_does_not_wait(clock: Time, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More connections than one pass writes to: the next one goes on at once."""
+    monkeypatch.setattr(pumps, "MAX_FLUSHES", 1)
+    written: list[int] = []
+
+    class Connection:
+        def flush(self) -> None:
+            written.append(len(clock.slept))
+
+    pump = Pump(0.001)
+    epolls = pump._epoll, pump._store
+    pump._epoll = pump._store = Traffic(clock, 0.0, 1, 1, 1)  # type: ignore[assignment]
+    for _ in range(3):
+        pump.flush_later(Connection())
+    pump._turn()
+    pump._epoll, pump._store = epolls
+    pump.close()
+    assert written == [0, 0, 0]
+
+
+def test_no_pass_waits_unless_that_is_wanted(clock: Time) -> None:
+    Turns(clock, 0.0005, FULL, FULL)
+    assert clock.slept == []
+
+
+def test_a_pass_after_a_large_one_does_not_wait(clock: Time) -> None:
+    Turns(clock, 0.0, [MANY_READY, MANY_READY - 1, MANY_READY, 1], gather_s=0.001)
+    assert len(clock.slept) == 3  # Before the first, and after each of the small ones.
 
 
 class Heartbeats:

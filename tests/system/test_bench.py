@@ -50,6 +50,7 @@ def test_messages_on_a_cluster_of_its_own(tmp_path: Path) -> None:
     assert record["benchmark"] == "messages"
     assert record["settings"]["servers"] == 2
     assert record["settings"]["durability"] == "always"
+    assert record["settings"]["gather_ms"] == 0
     assert record["rate_per_s"] > 0
     cpu = record["cpu_us_per_message"]
     assert cpu["total"] == pytest.approx(cpu["servers"] + cpu["route"] + cpu["redis"])
@@ -57,6 +58,13 @@ def test_messages_on_a_cluster_of_its_own(tmp_path: Path) -> None:
     for which in ("ack", "delivery"):
         latency = record["latency_ms"][which]
         assert 0 < latency["p50"] <= latency["p90"] <= latency["p99"] <= latency["p99_9"] <= latency["max"]
+
+
+def test_messages_on_servers_that_let_them_gather(tmp_path: Path) -> None:
+    arguments = ["--senders", "10", "--rate", "200", "--seconds", "1", "--warm-up", "0.2", "--gather-ms", "1.5"]
+    record = record_of(tmp_path, "messages", *arguments)
+    whole(record)
+    assert record["settings"]["gather_ms"] == 1.5  # As the servers themselves say.
 
 
 def test_messages_at_a_rate_on_a_cluster_that_runs(new_cluster: NewCluster, tmp_path: Path) -> None:

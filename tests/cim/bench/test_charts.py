@@ -39,6 +39,15 @@ def test_logins_have_bars_of_their_own() -> None:
     assert [chart.plot.name for chart in charts([login])] == ["cpu-per-login"]
 
 
+def test_a_run_whose_passes_waited_has_a_name_of_its_own_and_no_place_among_loads() -> None:
+    waited = records.open_loop(5_000, 3.0, 6.0)
+    waited = replace(waited, settings={**waited.settings, "gather_ms": 1.0})
+    assert name_of(waited) == "5,000/s, 1 ms gathered"
+    usual = [records.open_loop(500, 1.1, 4.5), records.open_loop(5_000, 1.6, 4.9)]
+    by_load = charts([*usual, waited])[0]
+    assert [row[1] for row in by_load.rows[1:]] == ["1.10", "1.60"]
+
+
 def test_what_was_lost_is_not_drawn() -> None:
     assert charts([records.lossy()]) == []
     drawn = charts([records.messages(), records.lossy()])

@@ -74,6 +74,15 @@ def test_other_settings_are_refused_unless_forced() -> None:
         comparison(a, replace(a, benchmark="group"))
 
 
+def test_a_record_of_before_a_setting_was_named_is_of_the_usual_one() -> None:
+    before = records.messages()
+    after = records.messages(settings={**records.SATURATED, "durability": "always", "gather_ms": 0.0})
+    waited = replace(after, settings={**after.settings, "gather_ms": 1.0})
+    assert matched(before, after) == [(before, after)]
+    with pytest.raises(CompareError, match=r"gather_ms 0\.0 and 1\.0"):
+        matched(before, waited)
+
+
 def test_what_lost_something_is_not_compared_even_if_forced() -> None:
     with pytest.raises(CompareError, match="B is no result: 3 lost"):
         comparison(records.messages(), records.lossy(), force=True)

@@ -11,6 +11,7 @@ from cim.bench import performance, results
 from cim.bench.performance import Step, markdown
 from cim.bench.results import Result, from_json, to_json
 from cim.bench.target import Target, TargetError
+from cim.bench.targets import WAIT_MS
 from tests.cim.bench import records
 
 
@@ -76,15 +77,20 @@ def without_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*given: Any) -> Result:
         raise TargetError("No cluster starts here.")
 
-    monkeypatch.setattr("cim.bench.performance.own", lambda servers: _Nowhere())
+    monkeypatch.setattr("cim.bench.performance.own", lambda servers, gather_ms: _Nowhere(gather_ms))
     monkeypatch.setattr("cim.bench.floor.run", lambda settings, progress: floor)
     monkeypatch.setattr("cim.bench.startup.run", refused)
     monkeypatch.setattr("cim.bench.growth.run", refused)
 
 
 class _Nowhere:
+    """A cluster that is none; its name says how long it lets messages gather."""
+
+    def __init__(self, gather_ms: float) -> None:
+        self._gather_ms = gather_ms
+
     def __enter__(self) -> Target:
-        return Target("http://127.0.0.1:1")
+        return Target(f"gathers {self._gather_ms}")
 
     def __exit__(self, *error: object) -> None:
         pass
@@ -108,6 +114,21 @@ def test_all_goes_on_when_one_cannot_be_measured() -> None:
     assert found.machine == records.MACHINE
     assert "2 of 2, other: starting a cluster" in said
     assert "- one: Descriptors do not suffice." in markdown([found], "performance")
+
+
+@pytest.mark.usefixtures("without_processes")
+def test_one_run_is_of_servers_that_wait_with_their_passes() -> None:
+    found: list[str] = []
+
+    def run(target: Target, quick: bool, progress: performance.Progress) -> Result:
+        found.append(target.route)
+        return records.messages(floor=None)
+
+    waiting = [step.name for step in performance.STEPS if step.gather_ms == WAIT_MS]
+    assert waiting == ["5,000 messages/s, passes wait"]
+    performance.run(True, lambda text: None, [replace(step, run=run) for step in performance.STEPS[-4:]])
+    performance.run(True, lambda text: None, [Step("waits", run, gather_ms=WAIT_MS)])
+    assert found == ["gathers 0.0"] * 4 + ["gathers 1.0"]
 
 
 @pytest.mark.usefixtures("without_processes")

@@ -18,11 +18,19 @@ def test_a_target_belongs_to_its_settings() -> None:
     assert CPU in targets.goals_of(records.messages())
     for other in ({"senders": 64}, {"in_flight": 4}, {"servers": 1}, {"payload": 25}):
         assert CPU not in targets.goals_of(records.messages(settings=records.SATURATED | other))
-    for unlike in ({"rate": 500.0}, {"durability": "everysec"}):
+    for unlike in ({"rate": 500.0}, {"durability": "everysec"}, {"gather_ms": 1.0}, {"gather_ms": None}):
         assert CPU not in targets.goals_of(records.messages(settings=records.SATURATED | unlike))
     assert CPU not in targets.goals_of(records.messages(benchmark="group"))
     unknown = {name: value for name, value in records.SATURATED.items() if name != "in_flight"}
     assert CPU not in targets.goals_of(records.messages(settings=unknown))
+
+
+def test_the_pass_that_waits_has_a_target_of_its_own() -> None:
+    usual = records.open_loop(5_000, 1.6, 4.9)
+    waited = records.messages(settings={**usual.settings, "gather_ms": targets.WAIT_MS})
+    target = goal("5,000/s, the same with a pass that waits")
+    assert targets.goals_of(waited) == [target]
+    assert target not in targets.goals_of(usual)
 
 
 @pytest.mark.parametrize(
