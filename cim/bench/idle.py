@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from cim.bench import accounts, measuring, proc
 from cim.bench.crowd import Crowd
 from cim.bench.measuring import Progress
-from cim.bench.results import Machine, Result
+from cim.bench.results import Result
 from cim.bench.target import Server, Target, TargetError
 from cim.bench.usage import Meter, Usage, read_metrics
 from cim_common.wire.limits import PING_INTERVAL_S
@@ -71,10 +71,11 @@ def run(target: Target, settings: IdleSettings, progress: Progress = lambda text
         held = read_metrics(server.http or "")["cim_connections"]
     finally:
         crowd.close()
+    machine, told = measuring.told_by(target)
     return replace(
         _result(settings, server, sizes, (quiet, beating), (alive, int(held))),
-        settings={**asdict(settings), "servers": len(target.servers), **measuring.cluster_settings(target)},
-        machine=Machine.here(measuring.engine(target)),
+        settings={**asdict(settings), "servers": len(target.servers), **told},
+        machine=machine,
     )
 
 

@@ -13,8 +13,8 @@ from cim.bench import accounts
 from cim.bench.accounts import Account
 from cim.bench.callers import crew as callers
 from cim.bench.callers.crew import Outcome, Stretch
-from cim.bench.measuring import cluster_settings, engine
-from cim.bench.results import Cpu, Latency, Machine, Percentiles, Result
+from cim.bench.measuring import told_by
+from cim.bench.results import Cpu, Latency, Percentiles, Result
 from cim.bench.target import Target
 
 Progress = Callable[[str], None]
@@ -50,8 +50,8 @@ def run(target: Target, settings: Settings, progress: Progress = lambda text: No
     Raises:
         AccountsError, GeneratorError: nothing could be measured.
     """
-    told = {**asdict(settings), **cluster_settings(target)}
-    result = Result(benchmark="logins", machine=Machine.here(engine(target)), settings=told)
+    machine, told = told_by(target)
+    result = Result(benchmark="logins", machine=machine, settings={**asdict(settings), **told})
     if settings.kind == PASSWORD:
         people = accounts.register(target, min(settings.accounts, MAX_REGISTERED), accounts.fresh_prefix(), progress)
         return _with_logins(result, *_measured(target, settings, "password", people, progress))

@@ -95,10 +95,10 @@ def record(benchmark: str, target: Target, settings: Mapping[str, Any], measured
     """
     verdict = report.verdict
     failed = verdict.failed + verdict.stray + verdict.unsettled
-    settings = {**settings, "servers": len(target.servers) or None, **cluster_settings(target)}
+    machine, told = told_by(target)
     result = Result(
-        benchmark=benchmark, machine=Machine.here(engine(target)),
-        settings=settings, seconds=measured.seconds, sent=verdict.sent, acked=verdict.acked,
+        benchmark=benchmark, machine=machine, settings={**settings, "servers": len(target.servers) or None, **told},
+        seconds=measured.seconds, sent=verdict.sent, acked=verdict.acked,
         delivered=verdict.delivered, lost=verdict.lost, duplicates=verdict.duplicates,
         out_of_order=verdict.out_of_order, failed=failed or sum(verdict.reasons.values()),
     )  # fmt: skip
@@ -150,7 +150,14 @@ def _generator(measured: Measured, report: Report) -> dict[str, float | None]:
     return found
 
 
-def store_of(target: Target) -> tuple[str | None, str | None]:
+def told_by(target: Target) -> tuple[Machine, dict[str, Any]]:
+    """The machine with the cluster's Redis, and what the cluster says of how it was started; None where it cannot be
+    asked."""
+    engine, durability = _store_of(target)
+    return Machine.here(engine), {"durability": durability, "gather_ms": _gather_ms(target)}
+
+
+def _store_of(target: Target) -> tuple[str | None, str | None]:
     """Name and version of the cluster's Redis and how it syncs its file ("always"), where it can be asked."""
     import redis
 
@@ -169,11 +176,6 @@ def store_of(target: Target) -> tuple[str | None, str | None]:
         client.close()
 
 
-def cluster_settings(target: Target) -> dict[str, Any]:
-    """What the cluster itself says of how it was started; None where it cannot be asked."""
-    return {"durability": store_of(target)[1], "gather_ms": _gather_ms(target)}
-
-
 def _gather_ms(target: Target) -> float | None:
     """How long the servers let what comes in gather; None as well when they do not agree."""
     try:
@@ -181,11 +183,6 @@ def _gather_ms(target: Target) -> float | None:
     except (OSError, HTTPException, ValueError, KeyError):
         return None
     return round(found.pop() * 1_000, 3) if len(found) == 1 else None
-
-
-def engine(target: Target) -> str | None:
-    """Name and version of the cluster's Redis, where it can be asked."""
-    return store_of(target)[0]
 
 
 def repeated(times: int, run: Callable[[], Result], progress: Progress) -> Result:

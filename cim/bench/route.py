@@ -17,8 +17,8 @@ from cim.bench.callers import crew as callers
 from cim.bench.callers.crew import Outcome, Stretch
 from cim.bench.callers.exchanges import text_of
 from cim.bench.logins import percentiles
-from cim.bench.measuring import cluster_settings, engine
-from cim.bench.results import Cpu, Latency, Machine, RedisCost, Result
+from cim.bench.measuring import told_by
+from cim.bench.results import Cpu, Latency, RedisCost, Result
 from cim.bench.target import Target
 from cim_common import ids
 
@@ -108,10 +108,8 @@ def _result(target: Target, settings: Settings, stretch: Stretch, outcome: Outco
         "sent": outcome.began, "acked": accepted, "delivered": accepted - faults.lost, "failed": outcome.failed,
         **faults._asdict(),
     }  # fmt: skip
-    known = {
-        "benchmark": "route", "machine": Machine.here(engine(target)),
-        "settings": {**asdict(settings), **cluster_settings(target)}, **counts,
-    }  # fmt: skip
+    machine, told = told_by(target)
+    known = {"benchmark": "route", "machine": machine, "settings": {**asdict(settings), **told}, **counts}
     if outcome.failed or any(faults) or not stretch.done:
         return Result(**known, missing={"result": outcome.sentence() or "the logs do not hold what was answered"})
     usage = stretch.usage

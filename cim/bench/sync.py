@@ -17,7 +17,7 @@ import trio
 from cim.bench import accounts, measuring, proc, sender
 from cim.bench.accounts import Account
 from cim.bench.measuring import Progress
-from cim.bench.results import Cpu, Machine, Result
+from cim.bench.results import Cpu, Result
 from cim.bench.target import Target
 from cim.bench.usage import Meter, Usage
 from cim_client import connect
@@ -66,8 +66,8 @@ def run(target: Target, settings: SyncSettings, progress: Progress = lambda text
     progress("getting them as bare pages")
     paged = _measured(target, lambda: _get_pages(raw, conversation))
     result = _result(settings, len(target.servers), shown, paged)
-    told = {**result.settings, **measuring.cluster_settings(target)}
-    return replace(result, settings=told, machine=Machine.here(measuring.engine(target)))
+    machine, told = measuring.told_by(target)
+    return replace(result, settings={**result.settings, **told}, machine=machine)
 
 
 async def _be_there_once(route: str, account: Account, folder: str) -> None:

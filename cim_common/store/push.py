@@ -60,14 +60,13 @@ def read(fields: Sequence[bytes]) -> tuple[Doorbell, list[Rung]]:
         if len(fields) < 4:
             return bell, list(rungs)
         seqs = [0, *map(int, fields[3].split())]
-        placed = [(conversation, seqs[place], entry, kind) for conversation, place, entry, kind in rungs]
+        return bell, [
+            (conversation, seq, entry and entry_bytes(entry, b"", seq), kind)
+            for conversation, place, entry, kind in rungs
+            if (seq := seqs[place])
+        ]
     except (ValueError, IndexError, OverflowError) as error:
         raise DecodeError("its columns, or the seqs beside it, are not those of the same rings") from error
-    return bell, [
-        (conversation, seq, entry and entry_bytes(entry, b"", seq), kind)
-        for conversation, seq, entry, kind in placed
-        if seq
-    ]
 
 
 def doorbells(rings: list[bytes]) -> list[bytes]:

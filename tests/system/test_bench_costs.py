@@ -58,6 +58,7 @@ def test_idle_counts_every_connection(place: Target) -> None:
     assert not found.wrong
     assert found.figures["connections"] == 60
     assert found.figures["pings_per_s"] == 6
+    assert (found.settings["durability"], found.settings["gather_ms"]) == ("always", 0.0)
     assert found.bytes_per_connection is not None
     assert found.kernel_bytes_per_connection is not None
     assert found.event_loop_lag_ms is not None
@@ -72,6 +73,7 @@ def test_sync_verifies_every_seq(cluster: Cluster, tmp_path: Path) -> None:
     file = str(tmp_path / "sync.json")
     found = bench("sync", "--messages", "450", "--cluster", str(cluster.ready_file), "--json", file)
     assert found["benchmark"] == "sync"
+    assert (found["settings"]["durability"], found["settings"]["gather_ms"]) == ("always", 0.0)
     assert (found["sent"], found["delivered"], found["lost"], found["duplicates"]) == (450, 450, 0, 0)
     assert found["seconds"] == found["figures"]["sync_s"] > found["figures"]["connected_s"] > 0
     assert found["figures"]["raw_s"] > 0

@@ -73,8 +73,11 @@ def test_measured_numbers(value: float, said: str) -> None:
 
 
 def test_settings_in_one_line() -> None:
-    line = figures.settings_line(records.open_loop(500, 1, 2))
+    run = records.open_loop(500, 1, 2)
+    line = figures.settings_line(run)
     assert line == "500 senders, in flight 1, rate 500, 10 seconds, payload 100, 2 servers"
+    assert figures.settings_line(replace(run, settings={**run.settings, "gather_ms": 0.0})) == line
+    assert figures.settings_line(replace(run, settings={**run.settings, "gather_ms": 1.5})) == f"{line}, gather ms 1.5"
 
 
 def test_flatness_is_judged_for_each_series() -> None:

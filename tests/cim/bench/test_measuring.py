@@ -1,8 +1,17 @@
-"""Runs that are repeated."""
+"""Runs that are repeated, and what a cluster says of itself."""
 
-from cim.bench.measuring import repeated
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from cim.bench.measuring import repeated, told_by
 from cim.bench.results import Result
+from cim.bench.target import Server, Target
 from tests.cim.bench import records
+from tests.real_servers import RealRedis
 
 
 def of(*made: Result) -> Result:
@@ -37,3 +46,59 @@ def test_a_run_that_lost_something_ends_it_and_is_what_is_shown() -> None:
 
 def test_one_run_has_no_runs_in_it() -> None:
     assert of(records.messages()) == records.messages()
+
+
+@contextmanager
+def answering(text: str) -> Iterator[str]:
+    """The HOST:PORT of a server with that at its /metrics."""
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *arguments: object) -> None:
+            """Quiet."""
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Answer)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def told() -> Iterator[Callable[..., float | None]]:
+    """What is found where servers have these texts at /metrics."""
+    with ExitStack() as stack:
+
+        def ask(*texts: str) -> float | None:
+            places = [stack.enter_context(answering(text)) for text in texts]
+            servers = tuple(Server(place, "127.0.0.1", 1, place, None) for place in places)
+            found: float | None = told_by(Target("", servers=servers))[1]["gather_ms"]
+            return found
+
+        yield ask
+
+
+def test_how_long_servers_let_messages_gather(told: Callable[..., float | None]) -> None:
+    some, others = "cim_gather_seconds 0.0015\n", "cim_gather_seconds 0.0\n"
+    assert told(some, some) == 1.5
+    assert told(others) == 0.0
+    assert told(some, others) is None
+    assert told(some, "cim_connections 1.0\n") is None  # One of before there was such a thing.
+    assert told() is None
+    gone = Server("s1", "127.0.0.1", 1, "127.0.0.1:1", None)
+    assert told_by(Target("", servers=(gone,)))[1] == {"durability": None, "gather_ms": None}
+
+
+def test_what_redis_says_of_itself(redis_server: RealRedis) -> None:
+    machine, settings = told_by(Target("", redis_url=redis_server.url))
+    assert machine.engine is not None
+    assert machine.engine.startswith(("redis ", "valkey "))
+    assert settings["durability"] in ("always", "everysec", "no")

@@ -35,6 +35,7 @@ def test_every_accepted_message_is_counted_and_read_back(place: Target) -> None:
     result = run(place, Settings(seconds=0.5, warm_up=0.2, senders=7, at_once=4, generators=2))
     assert result.wrong == {}
     assert result.sent == result.acked == result.delivered
+    assert (result.settings["durability"], result.settings["gather_ms"]) == ("always", 0.0)
     assert result.rate_per_s
     assert result.cpu_us_per_message is not None
     assert None not in (result.cpu_us_per_message.route, result.cpu_us_per_message.total)

@@ -419,6 +419,7 @@ def test_what_is_remembered_of_conversations_is_bounded(committer: Any, monkeypa
         assert list(committer.group._known) == [conversation]
 
 
+@pytest.mark.invariant("I17")
 def test_the_queue_is_bounded(committer: Any) -> None:
     for n in range(1, MAX_WAITING + 1):
         assert committer.group.submit(committer.append(n, n - 1, "x"))
